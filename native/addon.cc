@@ -1,0 +1,59 @@
+// The export table.
+#include "fork/fork.h"
+#include "fork/pool_barrier.h"
+#include "napi/thunks.h"
+
+namespace {
+
+using truefork::napi::thunk;
+
+struct entry {
+  const char* name;
+  thunk* function;
+};
+
+constexpr entry table[] = {
+    {"fork", truefork::napi::fork},
+    {"whyNotAllThreads", truefork::napi::why_not_all_threads},
+    {"unrebuiltDescriptors", truefork::napi::unrebuilt_descriptors},
+    {"onEmptyLoop", truefork::napi::on_empty_loop},
+    {"threads", truefork::napi::threads},
+    {"_exit", truefork::napi::_exit},
+    {"exec", truefork::napi::exec},
+    {"fexecve", truefork::napi::fexecve},
+    {"posix_spawn", truefork::napi::posix_spawn},
+    {"wait4", truefork::napi::wait4},
+    {"waitid", truefork::napi::waitid},
+    {"WIFEXITED", truefork::napi::wifexited},
+    {"WEXITSTATUS", truefork::napi::wexitstatus},
+    {"WIFSIGNALED", truefork::napi::wifsignaled},
+    {"WTERMSIG", truefork::napi::wtermsig},
+    {"WCOREDUMP", truefork::napi::wcoredump},
+    {"WIFSTOPPED", truefork::napi::wifstopped},
+    {"WSTOPSIG", truefork::napi::wstopsig},
+    {"WIFCONTINUED", truefork::napi::wifcontinued},
+    {"getpid", truefork::napi::getpid},
+    {"getppid", truefork::napi::getppid},
+    {"gettid", truefork::napi::gettid},
+    {"kill", truefork::napi::kill},
+    {"killpg", truefork::napi::killpg},
+    {"pipe", truefork::napi::pipe},
+    {"pipe2", truefork::napi::pipe2},
+    {"dup", truefork::napi::dup},
+    {"dup2", truefork::napi::dup2},
+    {"dup3", truefork::napi::dup3},
+    {"fcntl", truefork::napi::fcntl},
+    {"strerror", truefork::napi::strerror},
+};
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  truefork::fork::prepare_at_load();
+  truefork::fork::note_threads_at_load();
+  for (const entry& row : table) exports.Set(row.name, Napi::Function::New(env, row.function, row.name));
+  exports.Set("constants", truefork::napi::constants(env));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(truefork, init)

@@ -1,0 +1,149 @@
+#include "../fork/fork.h"
+
+#include <unistd.h>
+
+#include "../fork/pool_barrier.h"
+#include "../platform/platform.h"
+#include "marshal.h"
+#include "thunks.h"
+
+namespace truefork::napi {
+
+namespace {
+
+// Ends the process when the event loop has nothing left to do, before the loop would return to Node: Node's own
+// way out waits for threads that fork(2) left behind. The child lives with it until then.
+class empty_loop_watch {
+ public:
+  empty_loop_watch(Napi::Env env, const Napi::Function& before_exit, const Napi::Function& exit,
+                   const Napi::Function& leave)
+      : loop_(event_loop(env)),
+        before_exit_(Napi::Persistent(before_exit)),
+        exit_(Napi::Persistent(exit)),
+        leave_(Napi::Persistent(leave)),
+        context_(env, "truefork") {
+    uv_prepare_init(loop_, &prepare_);
+    prepare_.data = this;
+    // Referenced, so that the loop comes round even if it has nothing to do from the start.
+    uv_prepare_start(&prepare_, [](uv_prepare_t* prepare) { static_cast<empty_loop_watch*>(prepare->data)->look(); });
+  }
+
+ private:
+  void look() {
+    uv_unref(reinterpret_cast<uv_handle_t*>(&prepare_));
+    if (uv_loop_alive(loop_) == 0) call(before_exit_);
+    // What 'beforeExit' began keeps the process going, as in every Node.
+    if (uv_loop_alive(loop_) == 0) {
+      call(exit_);
+      call(leave_);  // only now: what 'exit' left to microtasks has been done
+    }
+    uv_ref(reinterpret_cast<uv_handle_t*>(&prepare_));
+  }
+
+  void call(const Napi::FunctionReference& callback) {
+    const Napi::Env env = callback.Env();
+    const Napi::HandleScope scope(env);
+    callback.MakeCallback(env.Global(), std::initializer_list<napi_value>{}, context_);
+    if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+  }
+
+  uv_loop_t* loop_;
+  uv_prepare_t prepare_{};
+  Napi::FunctionReference before_exit_;
+  Napi::FunctionReference exit_;
+  Napi::FunctionReference leave_;
+  Napi::AsyncContext context_;
+};
+
+// Children of the parent's node:child_process end without a word to a child of its own: its event loop mustn't wait
+// for that.
+void let_siblings_go(uv_loop_t* loop) {
+  const auto let_go = [](uv_handle_t* handle, void* /*argument*/) {
+    if (handle->type == UV_PROCESS) uv_unref(handle);
+  };
+  uv_walk(loop, let_go, nullptr);
+}
+
+fork::fork_outcome fork_with_quiet_pool(uv_loop_t* loop, bool all, int drain, bool share_rings) {
+  fork::pool_barrier* barrier = nullptr;
+  if (drain >= 0 && fork::pool_may_be_busy(loop)) {
+    barrier = new fork::pool_barrier;  // deletes itself
+    const int failure = barrier->close(loop, static_cast<uint32_t>(drain));
+    if (failure != 0) {
+      barrier->open();
+      return {failure, "uv_queue_work", 0};
+    }
+  }
+  const fork::fork_outcome outcome = all ? fork::fork_all(share_rings) : fork::fork_caller(loop);
+  if (outcome.pid == 0) let_siblings_go(loop);
+  if (barrier == nullptr) return outcome;
+  if (outcome.pid == 0 && !all) {
+    barrier->abandon(loop);
+  } else {
+    barrier->open();
+  }
+  return outcome;
+}
+
+}  // namespace
+
+// (whether all threads, milliseconds to wait for the thread pool or -1, whether rings of io_uring are shared) -> [the
+// child's pid in the parent, 0 in the child, or a negative error number; the thread that didn't stop or 0; the call
+// that failed or null]
+Napi::Value fork(const Napi::CallbackInfo& info) {
+  // V8 can't be asked for anything in the child before its heap is there.
+  uv_loop_t* const loop = event_loop(info.Env());
+  const bool all = info[0].As<Napi::Boolean>().Value();
+  const int drain = to_int(info[1]);
+  const auto [pid, step, tid] = fork_with_quiet_pool(loop, all, drain, info[2].As<Napi::Boolean>().Value());
+  Napi::Array result = to_array(info.Env(), {pid, tid});
+  result.Set(2U, step == nullptr ? info.Env().Null() : Napi::String::New(info.Env(), step));
+  return result;
+}
+
+// () -> { fd, kind }...
+Napi::Value unrebuilt_descriptors(const Napi::CallbackInfo& info) {
+  const std::vector<fork::unrebuilt_descriptor> list = fork::unrebuilt_descriptors();
+  Napi::Array result = Napi::Array::New(info.Env(), list.size());
+  for (uint32_t i = 0; i < list.size(); ++i) {
+    Napi::Object row = Napi::Object::New(info.Env());
+    row.Set("fd", to_number(info.Env(), list[i].fd));
+    row.Set("kind", Napi::String::New(info.Env(), list[i].kind));
+    result.Set(i, row);
+  }
+  return result;
+}
+
+// () -> null, or in words why a child can't have all threads
+Napi::Value why_not_all_threads(const Napi::CallbackInfo& info) {
+  const char* const reason = fork::why_not_all_threads();
+  return reason == nullptr ? info.Env().Null() : Napi::String::New(info.Env(), reason);
+}
+
+// (beforeExit, exit, leave): see empty_loop_watch
+Napi::Value on_empty_loop(const Napi::CallbackInfo& info) {
+  // Lives as long as the process.
+  new empty_loop_watch(info.Env(), info[0].As<Napi::Function>(), info[1].As<Napi::Function>(),
+                       info[2].As<Napi::Function>());
+  return info.Env().Undefined();
+}
+
+// () -> [negative error number or 0, { tid, name, state }...]
+Napi::Value threads(const Napi::CallbackInfo& info) {
+  std::vector<platform::thread_info> list;
+  Napi::Array result = to_array(info.Env(), {platform::list_threads(list)});
+  uint32_t index = 1;
+  for (const platform::thread_info& thread : list) {
+    Napi::Object row = Napi::Object::New(info.Env());
+    row.Set("tid", to_number(info.Env(), thread.tid));
+    row.Set("name", Napi::String::New(info.Env(), thread.name));
+    row.Set("state", Napi::String::New(info.Env(), &thread.state, 1));
+    result.Set(index++, row);
+  }
+  return result;
+}
+
+// (status): never returns
+Napi::Value _exit(const Napi::CallbackInfo& info) { ::_exit(to_int(info[0])); }
+
+}  // namespace truefork::napi

@@ -1,0 +1,30 @@
+// What JavaScript can call: one short function for each entry of the export table. lib/ has checked the
+// arguments, and lib/errors.ts throws what comes back as a negative error number.
+#ifndef TRUEFORK_NAPI_THUNKS_H_
+#define TRUEFORK_NAPI_THUNKS_H_
+
+#include "api.h"
+
+namespace truefork::napi {
+
+using thunk = Napi::Value(const Napi::CallbackInfo&);
+
+// fork.cc
+thunk fork, why_not_all_threads, unrebuilt_descriptors, on_empty_loop, threads, _exit;
+// exec.cc, spawn.cc, wait.cc
+thunk exec, fexecve, posix_spawn, wait4, waitid;
+// status.cc
+thunk wifexited, wexitstatus, wifsignaled, wtermsig, wcoredump, wifstopped, wstopsig, wifcontinued;
+// ids.cc, signals.cc
+thunk getpid, getppid, gettid, kill, killpg;
+// descriptors.cc
+thunk pipe, pipe2, dup, dup2, dup3, fcntl;
+// errors.cc
+thunk strerror;
+
+// constants.cc
+Napi::Object constants(Napi::Env env);
+
+}  // namespace truefork::napi
+
+#endif  // TRUEFORK_NAPI_THUNKS_H_

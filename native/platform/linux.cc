@@ -1,0 +1,302 @@
+// Linux, glibc and musl. Calls younger than the oldest C library we load on (glibc 2.28) are looked up at run
+// time, so that one binary serves all of them and the missing ones answer ENOSYS.
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "../posix/result.h"
+#include "platform.h"
+
+namespace truefork::platform {
+
+namespace {
+
+// A function of the C library that may not be there.
+template <typename Function>
+Function optional_function(const char* name) noexcept {
+  return reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
+}
+
+// Calls a posix_spawn extension, which returns the error number, or says that this libc lacks it.
+template <typename... Arguments>
+int call_optional(const char* name, Arguments... arguments) noexcept {
+  using function_type = int (*)(Arguments...);
+  const auto function = optional_function<function_type>(name);
+  return function == nullptr ? -ENOSYS : from_code(function(arguments...));
+}
+
+// The whole of a small /proc file. False when it can't be opened, as under a full descriptor table.
+bool read_proc_file(const char* path, std::vector<char>& text) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  size_t used = 0;
+  for (;;) {
+    text.resize(used + 65536);
+    const ssize_t count = read(fd, text.data() + used, text.size() - used - 1);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    used += static_cast<size_t>(count);
+  }
+  close(fd);
+  text.resize(used);
+  text.push_back('\0');
+  return true;
+}
+
+// Runs `work` where a descriptor is free though this process's table is full: on a thread with a copy of the
+// table, of which one is closed. The process's own table and record locks don't notice; unshare(2).
+template <typename Work>
+int with_spare_descriptor(Work work) {
+  struct task_type {
+    Work& work;
+    int result;
+  } task{work, -EMFILE};
+  const auto run = [](void* argument) -> void* {
+    auto* const own = static_cast<task_type*>(argument);
+    if (unshare(CLONE_FILES) != 0) {
+      own->result = -errno;
+    } else {
+      close(STDERR_FILENO);
+      own->result = own->work();
+    }
+    return nullptr;
+  };
+  pthread_t thread{};
+  const int failure = pthread_create(&thread, nullptr, run, &task);
+  if (failure != 0) return -failure;
+  pthread_join(thread, nullptr);
+  return task.result;
+}
+
+int read_smaps(std::vector<memory_range>& ranges) {
+  // Only smaps tells VM_DONTCOPY ("dc" in VmFlags); proc_pid_smaps(5).
+  FILE* smaps = fopen("/proc/self/smaps", "re");
+  if (smaps == nullptr) return -errno;
+  char* line = nullptr;
+  size_t capacity = 0;
+  memory_range current{};
+  bool ours = false;
+  while (getline(&line, &capacity, smaps) > 0) {
+    unsigned long start = 0;
+    unsigned long end = 0;
+    unsigned long inode = 0;
+    char permissions[5] = {};
+    if (sscanf(line, "%lx-%lx %4s %*s %*s %lu", &start, &end, permissions, &inode) == 4) {
+      current = {reinterpret_cast<void*>(start), end - start};
+      ours = inode == 0 && permissions[3] == 'p';
+    } else if (ours && strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " dc") != nullptr &&
+               // Memory of a device (io, pf) is DONTFORK for a reason of its driver's.
+               strstr(line, " io") == nullptr && strstr(line, " pf") == nullptr) {
+      ranges.push_back(current);
+    }
+  }
+  free(line);
+  fclose(smaps);
+  return 0;
+}
+
+// The threads of this process but `left_out`. Holds one descriptor at a time, as there may be no other.
+int read_threads(std::vector<thread_info>& threads, int64_t left_out) {
+  DIR* tasks = opendir("/proc/self/task");
+  if (tasks == nullptr) return -errno;
+  while (const dirent* entry = readdir(tasks)) {
+    const int64_t tid = strtoll(entry->d_name, nullptr, 10);
+    if (tid != 0 && tid != left_out) threads.push_back({tid, {}, '?'});
+  }
+  closedir(tasks);
+  for (size_t i = 0; i < threads.size();) {
+    thread_info& thread = threads[i];
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%lld/status", static_cast<long long>(thread.tid));
+    std::vector<char> text;
+    if (!read_proc_file(path, text)) {
+      if (errno == EMFILE) return -EMFILE;
+      threads.erase(threads.begin() + static_cast<std::ptrdiff_t>(i));  // it ended since
+      continue;
+    }
+    // status and not stat: a name may hold spaces and brackets.
+    sscanf(text.data(), "Name:\t%63[^\n]", thread.name);
+    if (const char* state = strstr(text.data(), "\nState:\t")) thread.state = state[8];
+    ++i;
+  }
+  return 0;
+}
+
+}  // namespace
+
+char** environment() noexcept { return environ; }
+
+int64_t gettid() noexcept { return syscall(SYS_gettid); }  // glibc has had a wrapper since 2.30
+
+int pipe2(int descriptors[2], int flags) noexcept { return from_errno(::pipe2(descriptors, flags)); }
+
+int dup3(int fd, int new_fd, int flags) noexcept { return from_errno(::dup3(fd, new_fd, flags)); }
+
+bool fcntl_takes_int(int command) noexcept {
+  switch (command) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+    case F_GETFD:
+    case F_SETFD:
+    case F_GETFL:
+    case F_SETFL:
+    case F_GETOWN:
+    case F_SETOWN:
+    case F_GETSIG:
+    case F_SETSIG:
+    case F_GETLEASE:
+    case F_SETLEASE:
+    case F_NOTIFY:
+    case F_GETPIPE_SZ:
+    case F_SETPIPE_SZ:
+    case F_GET_SEALS:
+    case F_ADD_SEALS:
+      return true;
+    default:
+      return false;
+  }
+}
+
+int execvpe(const char* file, char* const argv[], char* const envp[]) noexcept {
+  return from_errno(::execvpe(file, argv, envp));
+}
+
+int fexecve(int fd, char* const argv[], char* const envp[]) noexcept { return from_errno(::fexecve(fd, argv, envp)); }
+
+// Linux keeps for each child the thread that made it; wait(2), "Linux notes".
+const int wait_own_thread = __WNOTHREAD;
+
+// clang-format takes #name for a directive.
+// clang-format off
+#define TRUEFORK_CONSTANT(name) {#name, name}
+// clang-format on
+const constant own_constants[] = {
+    TRUEFORK_CONSTANT(O_DIRECT),
+    TRUEFORK_CONSTANT(O_PATH),
+    TRUEFORK_CONSTANT(O_TMPFILE),
+    TRUEFORK_CONSTANT(F_GETSIG),
+    TRUEFORK_CONSTANT(F_SETSIG),
+    TRUEFORK_CONSTANT(F_GETLEASE),
+    TRUEFORK_CONSTANT(F_SETLEASE),
+    TRUEFORK_CONSTANT(F_NOTIFY),
+    TRUEFORK_CONSTANT(F_GETPIPE_SZ),
+    TRUEFORK_CONSTANT(F_SETPIPE_SZ),
+    TRUEFORK_CONSTANT(F_ADD_SEALS),
+    TRUEFORK_CONSTANT(F_GET_SEALS),
+    TRUEFORK_CONSTANT(SCHED_BATCH),
+    TRUEFORK_CONSTANT(SCHED_IDLE),
+    TRUEFORK_CONSTANT(RLIMIT_LOCKS),
+    TRUEFORK_CONSTANT(RLIMIT_MSGQUEUE),
+    TRUEFORK_CONSTANT(RLIMIT_NICE),
+    TRUEFORK_CONSTANT(RLIMIT_RTPRIO),
+    TRUEFORK_CONSTANT(RLIMIT_RTTIME),
+    TRUEFORK_CONSTANT(RLIMIT_SIGPENDING),
+    // Younger than the oldest headers we build with: Linux 5.4, 5.9, 5.11 and 5.10.
+    {"P_PIDFD", 3},
+    {"CLOSE_RANGE_UNSHARE", 2},
+    {"CLOSE_RANGE_CLOEXEC", 4},
+    {"PIDFD_NONBLOCK", O_NONBLOCK},
+    {nullptr, 0},
+};
+#undef TRUEFORK_CONSTANT
+
+bool children_of_thread(std::vector<pid_t>& pids) {
+  // Needs CONFIG_PROC_CHILDREN; proc_pid_task(5).
+  std::vector<char> text;
+  if (!read_proc_file("/proc/thread-self/children", text)) return false;
+  char* rest = nullptr;
+  for (char* word = strtok_r(text.data(), " \n", &rest); word != nullptr; word = strtok_r(nullptr, " \n", &rest)) {
+    pids.push_back(static_cast<pid_t>(strtol(word, nullptr, 10)));
+  }
+  return true;
+}
+
+int64_t max_rss_kilobytes(const rusage& usage) noexcept { return usage.ru_maxrss; }  // the unit of Linux; getrusage(2)
+
+int add_inherit(posix_spawn_file_actions_t* actions, int fd) noexcept {
+  // dup2 of a descriptor onto itself clears FD_CLOEXEC here (glibc 2.29, musl 1.1.24, POSIX.1-2024).
+  return from_code(posix_spawn_file_actions_adddup2(actions, fd, fd));
+}
+
+int add_chdir(posix_spawn_file_actions_t* actions, const char* path) noexcept {
+  return call_optional("posix_spawn_file_actions_addchdir_np", actions, path);  // glibc 2.29
+}
+
+int add_fchdir(posix_spawn_file_actions_t* actions, int fd) noexcept {
+  return call_optional("posix_spawn_file_actions_addfchdir_np", actions, fd);  // glibc 2.29
+}
+
+int add_closefrom(posix_spawn_file_actions_t* actions, int fd) noexcept {
+  return call_optional("posix_spawn_file_actions_addclosefrom_np", actions, fd);  // glibc 2.34
+}
+
+int add_tcsetpgrp(posix_spawn_file_actions_t* actions, int fd) noexcept {
+  return call_optional("posix_spawn_file_actions_addtcsetpgrp_np", actions, fd);  // glibc 2.35
+}
+
+int add_inherit_np(posix_spawn_file_actions_t* /*actions*/, int /*fd*/) noexcept { return -ENOSYS; }
+
+int set_scheduler(posix_spawnattr_t* attributes, bool has_policy, int policy, int priority, short* flags) noexcept {
+  sched_param parameters{};
+  parameters.sched_priority = priority;
+  const int failure = posix_spawnattr_setschedparam(attributes, &parameters);
+  if (failure != 0) return from_code(failure);
+  if (!has_policy) {
+    *flags |= POSIX_SPAWN_SETSCHEDPARAM;
+    return 0;
+  }
+  *flags |= POSIX_SPAWN_SETSCHEDULER;
+  return from_code(posix_spawnattr_setschedpolicy(attributes, policy));
+}
+
+int set_setsid(short* flags) noexcept {
+  *flags |= 0x80;  // POSIX_SPAWN_SETSID, glibc 2.26 and musl: hidden without _GNU_SOURCE
+  return 0;
+}
+
+int set_cgroup(posix_spawnattr_t* attributes, int fd, short* flags) noexcept {
+  const int failure = call_optional("posix_spawnattr_setcgroup_np", attributes, fd);  // glibc 2.39
+  if (failure == 0) *flags |= 0x100;                                                  // POSIX_SPAWN_SETCGROUP
+  return failure;
+}
+
+int set_cloexec_default(short* /*flags*/) noexcept { return -ENOSYS; }
+int set_start_suspended(short* /*flags*/) noexcept { return -ENOSYS; }
+int set_setexec(short* /*flags*/) noexcept { return -ENOSYS; }
+
+int uncopied_memory(std::vector<memory_range>& ranges) {
+  int failure = read_smaps(ranges);
+  if (failure == -EMFILE) {
+    ranges.clear();
+    failure = with_spare_descriptor([&ranges] { return read_smaps(ranges); });
+  }
+  return failure;
+}
+
+size_t count_threads() noexcept {
+  struct stat tasks {};
+  // A folder has a link for each folder in it, and two.
+  return stat("/proc/self/task", &tasks) == 0 ? tasks.st_nlink - 2 : 0;
+}
+
+int list_threads(std::vector<thread_info>& threads) {
+  const int failure = read_threads(threads, 0);
+  if (failure != -EMFILE) return failure;
+  threads.clear();
+  return with_spare_descriptor([&threads] { return read_threads(threads, gettid()); });
+}
+
+}  // namespace truefork::platform

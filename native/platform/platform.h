@@ -1,0 +1,91 @@
+// What differs between the kernels and their C libraries: the whole contract. linux.cc and darwin.cc
+// fulfil it; what one of them lacks is an explicit -ENOSYS.
+#ifndef TRUEFORK_PLATFORM_PLATFORM_H_
+#define TRUEFORK_PLATFORM_PLATFORM_H_
+
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace truefork::platform {
+
+// The environment of this process, as execv(3) would pass it on.
+char** environment() noexcept;
+
+// The kernel's id of the calling thread.
+int64_t gettid() noexcept;
+
+int pipe2(int descriptors[2], int flags) noexcept;
+int dup3(int fd, int new_fd, int flags) noexcept;
+
+// True where fcntl's `command` takes an int or nothing; the others take pointers that we don't hand on.
+bool fcntl_takes_int(int command) noexcept;
+
+int execvpe(const char* file, char* const argv[], char* const envp[]) noexcept;
+int fexecve(int fd, char* const argv[], char* const envp[]) noexcept;
+
+// An option for wait4 and waitid that leaves children of other threads alone, or 0 where there is none.
+extern const int wait_own_thread;
+
+// A name of this platform's headers. The list ends with a null name.
+struct constant {
+  const char* name;
+  int value;
+};
+// What only this platform has.
+extern const constant own_constants[];
+
+// Fills `pids` with the calling thread's children. False where the system doesn't tell.
+bool children_of_thread(std::vector<pid_t>& pids);
+
+// ru_maxrss in kilobytes, whatever unit the kernel counts in.
+int64_t max_rss_kilobytes(const rusage& usage) noexcept;
+
+// --- posix_spawn beyond POSIX: each returns 0 or a negative error number -------------------------------
+
+// Undoes FD_CLOEXEC of `fd` in the child; runs before the caller's own actions.
+int add_inherit(posix_spawn_file_actions_t* actions, int fd) noexcept;
+int add_chdir(posix_spawn_file_actions_t* actions, const char* path) noexcept;
+int add_fchdir(posix_spawn_file_actions_t* actions, int fd) noexcept;
+int add_closefrom(posix_spawn_file_actions_t* actions, int fd) noexcept;
+int add_tcsetpgrp(posix_spawn_file_actions_t* actions, int fd) noexcept;
+// macOS's posix_spawn_file_actions_addinherit_np, as the caller asked for it.
+int add_inherit_np(posix_spawn_file_actions_t* actions, int fd) noexcept;
+
+int set_scheduler(posix_spawnattr_t* attributes, bool has_policy, int policy, int priority, short* flags) noexcept;
+int set_setsid(short* flags) noexcept;
+int set_cgroup(posix_spawnattr_t* attributes, int fd, short* flags) noexcept;
+int set_cloexec_default(short* flags) noexcept;
+int set_start_suspended(short* flags) noexcept;
+int set_setexec(short* flags) noexcept;
+
+// --- memory that fork(2) leaves out ----------------------------------------------------------------
+
+struct memory_range {
+  void* start;
+  size_t size;
+};
+
+// Fills `ranges` with this process's anonymous private memory that is marked not to be copied. 0 or -errno.
+int uncopied_memory(std::vector<memory_range>& ranges);
+
+// --- threads -----------------------------------------------------------------------------------------
+
+struct thread_info {
+  int64_t tid;
+  char name[64];
+  char state;  // as proc_pid_status(5) has it: R S D T t Z X; '?' where it can't be told
+};
+
+size_t count_threads() noexcept;
+
+// Every thread of this process, the main one first. 0 or -errno.
+int list_threads(std::vector<thread_info>& threads);
+
+}  // namespace truefork::platform
+
+#endif  // TRUEFORK_PLATFORM_PLATFORM_H_
