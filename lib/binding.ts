@@ -1,0 +1,94 @@
+// The only loader of the native addon, and its raw interface. Nothing here is checked: the callers do that.
+import { platform } from 'node:os'
+import { dirname } from 'node:path'
+import type { FileAction } from './spawn'
+
+/** A non-negative result, or a negative error number. */
+type Result = number
+type Bytes = string | Uint8Array
+
+export interface RawThread {
+  tid: number
+  name: string
+  state: string
+}
+
+/** A descriptor whose kernel object parent and child share, though it tells of events only once. */
+export interface RawDescriptor {
+  fd: number
+  /** As in /proc: 'inotify', 'fanotify', 'io_uring', ... */
+  kind: string
+}
+
+export interface RawSpawnOptions {
+  fileActions: readonly FileAction[]
+  setpgroup?: number | undefined
+  setsid?: boolean | undefined
+  resetids?: boolean | undefined
+  setsigmask?: readonly number[] | undefined
+  setsigdef?: readonly number[] | undefined
+  scheduler?: { policy?: number | undefined; priority: number } | undefined
+  cgroup?: number | undefined
+  cloexecDefault?: boolean | undefined
+  startSuspended?: boolean | undefined
+  setexec?: boolean | undefined
+}
+
+interface Binding {
+  /** `drainMs` -1: don't wait for the thread pool. `tid`: the thread that didn't stop, or 0. */
+  fork(allThreads: boolean, drainMs: number, shareRings: boolean): [pid: Result, tid: number, failedStep: string | null]
+  whyNotAllThreads(): string | null
+  unrebuiltDescriptors(): RawDescriptor[]
+  onEmptyLoop(beforeExit: () => void, exit: () => void, leave: () => void): void
+  threads(): [failure: Result, ...threads: RawThread[]]
+  _exit(status: number): never
+  /** `env` null: this process's own. Returns only when it failed. */
+  exec(file: Bytes, argv: readonly Bytes[], env: readonly Bytes[] | null, search: boolean): Result
+  fexecve(fd: number, argv: readonly Bytes[], env: readonly Bytes[] | null): Result
+  posix_spawn(
+    path: Bytes,
+    argv: readonly Bytes[],
+    env: readonly Bytes[] | null,
+    search: boolean,
+    options: RawSpawnOptions,
+  ): [pid: Result, refusedAction: number, refusedBy: string | null]
+  wait4(pid: number, options: number): [pid: Result, status: number, ...usage: number[]]
+  waitid(
+    idtype: number,
+    id: number,
+    options: number,
+  ): [failure: Result, pid: number, uid: number, signo: number, status: number, code: number]
+  WIFEXITED(status: number): boolean
+  WEXITSTATUS(status: number): number
+  WIFSIGNALED(status: number): boolean
+  WTERMSIG(status: number): number
+  WCOREDUMP(status: number): boolean
+  WIFSTOPPED(status: number): boolean
+  WSTOPSIG(status: number): number
+  WIFCONTINUED(status: number): boolean
+  getpid(): number
+  getppid(): number
+  gettid(): number
+  kill(pid: number, signal: number): Result
+  killpg(pgid: number, signal: number): Result
+  pipe(): [failure: Result, readEnd: number, writeEnd: number]
+  pipe2(flags: number): [failure: Result, readEnd: number, writeEnd: number]
+  dup(fd: number): Result
+  dup2(fd: number, newFd: number): Result
+  dup3(fd: number, newFd: number, flags: number): Result
+  fcntl(fd: number, command: number, argument: number): Result
+  strerror(errno: number): string
+  constants: Readonly<Record<string, number>>
+}
+
+function load(): Binding {
+  if (!['linux', 'darwin'].includes(platform())) {
+    throw new Error(
+      `truefork makes the system calls fork, exec and wait of Linux and macOS; ${platform()} has none of them. Use node:child_process there.`,
+    )
+  }
+  const loadAddon: (directory: string) => Binding = require('node-gyp-build')
+  return loadAddon(dirname(__dirname))
+}
+
+export const binding = load()
