@@ -1,0 +1,105 @@
+import { spawnSync } from 'node:child_process'
+import { platform } from 'node:os'
+import t from 'tap'
+import { linesOf, runForking, singleThreaded } from './support/fork'
+
+const onLinux = platform() === 'linux' ? false : 'V8 marks its heap MADV_DONTFORK on Linux only'
+
+// The heap grows and shrinks all the time, so the marked ranges are compared within a stretch that allocates little.
+const marks = `
+  const marks = () => {
+    const ranges = []
+    let range
+    for (const line of fs.readFileSync('/proc/self/smaps', 'latin1').split('\\n')) {
+      if (/^[0-9a-f]+-/.test(line)) range = line.split(' ')[0]
+      else if (line.startsWith('VmFlags:') && / dc( |$)/.test(line)) ranges.push(range)
+    }
+    return ranges
+  }
+  const same = (one, other) => one.filter((range) => other.includes(range)).length / one.length
+`
+
+t.test("V8's heap is marked again after a fork, in the parent and in the child", { skip: onLinux }, async (t) => {
+  const [child, [before, parent]] = (await linesOf(`${marks}
+    marks()
+    const before = marks()
+    const pid = fork(caller)
+    const share = same(before, marks())
+    if (pid === 0) { console.log(share); _exit(0) }
+    waitpid(pid)
+    console.log(JSON.stringify([before.length, share]))
+  `)) as [number, [number, number]]
+  t.ok(before > 3, `${before} ranges are marked`)
+  // A page of the heap may come or go in between.
+  t.ok(parent > 0.8, `${parent} of them are again in the parent`)
+  t.ok(child > 0.8, `${child} of them are again in the child`)
+})
+
+const asNobody = process.getuid?.() === 0 ? false : 'only root can become a user whose processes are limited'
+const withoutPrlimit = spawnSync('prlimit', ['--version']).status === 0 ? asNobody : 'no prlimit (util-linux) here'
+
+t.test(
+  'where no process may be made fork says EAGAIN and leaves the parent whole',
+  { skip: withoutPrlimit },
+  async (t) => {
+    const lines = await linesOf(`${marks}
+    process.setgid(65534)
+    process.setuid(65534) // nobody
+    const before = marks()
+    require('node:child_process').execFileSync('prlimit', ['--pid', process.pid, '--nproc=0:'])
+    for (let i = 0; i < 3; i++) {
+      try {
+        if (fork(caller) === 0) _exit(1)
+      } catch ({ name, code, syscall, errno, message }) {
+        console.log(JSON.stringify([name, code, syscall, errno, message]))
+      }
+    }
+    console.log(same(before, marks()) > 0.8)
+    try { wait() } catch ({ code }) { console.log(code) }
+    setTimeout(() => console.log('alive'), 1)
+  `)
+    const refusal = ['PosixError', 'EAGAIN', 'fork', -11, 'EAGAIN: resource temporarily unavailable, fork']
+    t.same(lines, [refusal, refusal, refusal, true, 'ECHILD', 'alive'])
+  },
+)
+
+t.test('two thousand forks leave nothing behind', { skip: onLinux }, async (t) => {
+  const { stdout, stderr } = await runForking(
+    `
+    const field = (name) => Number(new RegExp(name + ':\\\\s*([0-9]+)').exec(fs.readFileSync('/proc/self/status', 'utf8'))[1])
+    const image = () => {
+      gc()
+      return {
+        descriptors: fs.readdirSync('/proc/self/fd').length,
+        threads: fs.readdirSync('/proc/self/task').length,
+        mappings: fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').length,
+        kilobytes: field('VmRSS'),
+      }
+    }
+    const pids = new Set()
+    const turns = (count) => {
+      for (let i = 0; i < count; i++) {
+        const pid = fork(caller)
+        if (pid === 0) _exit(0)
+        assert.strictEqual(waitpid(pid).status, 0)
+        if (pids.size < 1000) { assert.ok(!pids.has(pid)); pids.add(pid) }
+      }
+    }
+    turns(200) // the heap grows to its working size
+    const before = image()
+    turns(1800)
+    const after = image()
+    try { wait() } catch ({ code }) { console.log(JSON.stringify([code, before, after])) }
+  `,
+    { nodeOptions: ['--expose-gc', ...(singleThreaded.nodeOptions ?? [])], timeoutMs: 60_000 },
+  )
+  t.not(stdout, '', stderr)
+  const [code, before, after] = JSON.parse(stdout)
+  t.equal(code, 'ECHILD')
+  t.equal(after.descriptors, before.descriptors)
+  t.equal(after.threads, before.threads)
+  // V8 maps and unmaps pages of its heap as it collects: a leak of one a fork would be 1800.
+  t.ok(Math.abs(after.mappings - before.mappings) < 100, `mappings ${before.mappings}, then ${after.mappings}`)
+  // A leak of 16 kilobytes a fork would be 28 megabytes.
+  t.ok(after.kilobytes - before.kilobytes < 16_384, `kilobytes ${before.kilobytes}, then ${after.kilobytes}`) // fork.basic-10
+})

@@ -1,0 +1,33 @@
+// Compiled, never run: what must compile does, and what must not is marked so.
+import { _exit, type ForkOptions, fork, forkHazards, type HazardId, type HazardReport, type ThreadInfo } from 'truefork'
+
+fork() satisfies number
+fork({})
+fork({ threads: 'all' })
+fork({ threads: 'caller', hazards: 'warn', accept: ['dead-v8-workers', 'not-main-thread'], drainMs: 10 })
+const accepted: readonly HazardId[] = ['dead-v8-workers']
+const options: ForkOptions = { threads: undefined, hazards: undefined, accept: accepted, drainMs: undefined }
+const report: HazardReport = forkHazards(options)
+report.threads.map(({ role }) => role) satisfies ThreadInfo['role'][]
+report.hazards[0]?.remedy satisfies string | undefined
+
+export const leave: () => never = () => _exit(0)
+
+// @ts-expect-error no such choice
+fork({ threads: 'some' })
+// @ts-expect-error no such policy
+fork({ hazards: 'maybe' })
+// @ts-expect-error no such hazard
+fork({ accept: ['no-such-hazard'] })
+// @ts-expect-error a list, not one
+fork({ accept: 'dead-v8-workers' })
+// @ts-expect-error a number
+fork({ drainMs: '10' })
+// @ts-expect-error no such option
+fork({ thread: 'all' })
+// @ts-expect-error a status is needed
+_exit()
+// @ts-expect-error a number
+_exit('0')
+// @ts-expect-error fork is synchronous
+fork().then(() => {})
