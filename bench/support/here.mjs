@@ -1,0 +1,2 @@
+// A program that only says that it is there.
+console.log('here')

@@ -1,0 +1,20 @@
+// Runs the compiled tests, with the one addon that was built, on every release of Node that we support.
+
+import { arch, platform } from 'node:os'
+import { join } from 'node:path'
+import { npmPackage } from './support/npm-package.mjs'
+import { tapTests } from './support/tap-tests.mjs'
+
+const releases = ['20.20.2', '22.23.3', '24.21.0', '26.10.0']
+
+// This Node's own release line is what `npm test` runs on.
+const major = (version) => version.split('.')[0]
+const others = releases.filter((release) => major(release) !== major(process.versions.node))
+
+const rows = others.map((release) => {
+  console.log(`\nNode ${release}`)
+  const node = join(npmPackage(`node-${platform()}-${arch()}`, release), 'bin', 'node')
+  return { node: release, ...tapTests({ node }) }
+})
+console.table(rows)
+process.exitCode = rows.some(({ failed }) => failed > 0) ? 1 : 0
