@@ -4,15 +4,19 @@ import { join } from 'node:path'
 import t from 'tap'
 import { execl, execle, execv, execve, fexecve } from 'truefork'
 import { capture } from './support/child'
-import { cleanEnv, root, runProgram } from './support/program'
+import { singleThreaded } from './support/fork'
+import { cleanEnv, type ProgramOptions, root, runProgram } from './support/program'
 
 const failure = (code: string, path: string) => ({ name: 'PosixError', code, syscall: 'execve', path })
 
 /** Runs `call` in a Node of its own, with everything of the package in scope, and returns what came out. */
-async function outputOf(call: string, before = ''): Promise<string> {
-  const { stdout, stderr, code, signal } = await runProgram(`Object.assign(globalThis, require('truefork'))
+async function outputOf(call: string, before = '', options?: ProgramOptions): Promise<string> {
+  const { stdout, stderr, code, signal } = await runProgram(
+    `Object.assign(globalThis, require('truefork'))
     ${before}
-    ${call}`)
+    ${call}`,
+    options,
+  )
   if (stderr !== '' || code !== 0) throw new Error(`${call} ended with ${code ?? signal}: ${stderr}`)
   return stdout
 }
@@ -195,9 +199,10 @@ t.test('with Workers at work, waited for or busy, the program runs alone under t
 }) // exec-31, exec-32
 
 t.test('a forked child execs, and its parent reads what the program writes', async (t) => {
-  const stdout = await outputOf(`
+  const stdout = await outputOf(
+    `
     const [readEnd, writeEnd] = pipe()
-    const pid = fork({ threads: 'caller', accept: ['dead-v8-workers'] })
+    const pid = fork({ threads: 'caller' })
     if (pid === 0) {
       dup2(writeEnd, 1)
       for (const fd of [readEnd, writeEnd]) fs.closeSync(fd)
@@ -205,7 +210,10 @@ t.test('a forked child execs, and its parent reads what the program writes', asy
     }
     fs.closeSync(writeEnd)
     const { status } = waitpid(pid)
-    console.log(fs.readFileSync(readEnd, 'utf8') + status)`)
+    console.log(fs.readFileSync(readEnd, 'utf8') + status)`,
+    '',
+    singleThreaded,
+  )
   const lines = stdout.trim().split('\n')
   t.equal(lines[0], 'nix!!!')
   t.ok(lines.includes('foo=bar') && lines.includes('baz=quux'))

@@ -55,7 +55,7 @@ t.test('a process whose descriptor table is full forks, and the child may close 
     for (const spare of [0, 1, 2]) {
       fill()
       for (let i = 0; i < spare; i++) fs.closeSync(taken.pop())
-      const pid = fork({ threads: 'caller', hazards: 'ignore' })
+      const pid = fork({ threads: 'caller' })
       if (pid === 0) {
         const count = taken.length
         for (const fd of taken.splice(0)) fs.closeSync(fd)
@@ -66,7 +66,7 @@ t.test('a process whose descriptor table is full forks, and the child may close 
   )
   const { stdout, stderr } = await runNode([
     '-e',
-    `require(${JSON.stringify(root)}).execvp('sh', ['sh', '-c', 'ulimit -n 64; exec "$0" "$1"', process.execPath, ${JSON.stringify(file)}])`,
+    `require(${JSON.stringify(root)}).execvp('sh', ['sh', '-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath, '--single-threaded', '--v8-pool-size=0', ${JSON.stringify(file)}])`,
   ])
   t.equal(stdout, '0 0\n1 0\n2 0\n', stderr) // fork.fd-03
 })

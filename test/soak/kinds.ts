@@ -61,15 +61,24 @@ const sumInWasm = Buffer.from(
 )
 
 export const kinds: Readonly<Record<string, Kind>> = {
-  timers: does([5, 4, 3, 2, 1, 0], async () => {
-    const fired: number[] = []
-    // Far apart: a busy machine must not change their order.
-    const timers = Array.from({ length: 5 }, (_, index) => {
-      return new Promise<void>((resolve) => setTimeout(() => resolve(void fired.push(index)), 40 - index * 10))
-    })
-    setImmediate(() => fired.push(5))
-    await Promise.all(timers)
-    return fired
+  timers: does({ alike: [0, 1, 2, 3, 4], early: 0, immediates: 1 }, async () => {
+    // Only timers of one duration promise an order: a thread that loses the processor starts the next one late.
+    const alike: number[] = []
+    let early = 0
+    let immediates = 0
+    const timer = (delay: number, then: () => void) => {
+      const start = performance.now()
+      return new Promise<void>((resolve) => {
+        setTimeout(() => {
+          if (performance.now() - start < delay - 1) early++ // libuv counts in whole milliseconds
+          resolve(then())
+        }, delay)
+      })
+    }
+    setImmediate(() => immediates++)
+    const same = [0, 1, 2, 3, 4].map((index) => timer(20, () => alike.push(index)))
+    await Promise.all([...same, ...[5, 11, 17].map((delay) => timer(delay, () => {}))])
+    return { alike, early, immediates }
   }),
 
   promises: does(5050, async () => {
