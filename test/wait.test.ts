@@ -1,8 +1,11 @@
+import { closeSync, writeSync } from 'node:fs'
 import t from 'tap'
 import {
   describeStatus,
   kill,
+  O_CLOEXEC,
   P_PID,
+  pipe2,
   posix_spawnp,
   type ResourceUsage,
   WCONTINUED,
@@ -129,11 +132,17 @@ t.test('the usage is all zero while there is nothing to tell', async (t) => {
 }) // wait-13
 
 t.test('a child that stops and goes on is told each time, and reaped at its end', async (t) => {
-  const pid = posix_spawnp('sh', ['sh', '-c', 'kill -STOP $$; kill -STOP $$; exit 42'])
+  // It reads before it stops again: what comes next takes the place of a continuation that nobody has asked for yet.
+  const [readEnd, writeEnd] = pipe2(O_CLOEXEC)
+  const pid = posix_spawnp('sh', ['sh', '-c', 'kill -STOP $$; read line; kill -STOP $$; exit 42'], {
+    fileActions: [{ action: 'dup2', fd: readEnd, newFd: 0 }],
+  })
   t.same(describeStatus(waitpid(pid, WUNTRACED).status), { kind: 'stopped', signal: 'SIGSTOP' })
   t.same(waitpid(pid, WNOHANG | WUNTRACED), { pid: 0, status: 0 }, 'a stop is told once')
   kill(pid, 'SIGCONT')
   t.same(describeStatus(waitpid(pid, WCONTINUED).status), { kind: 'continued' })
+  writeSync(writeEnd, 'line\n')
+  for (const fd of [readEnd, writeEnd]) closeSync(fd)
   t.same(describeStatus(waitpid(pid, WUNTRACED).status), { kind: 'stopped', signal: 'SIGSTOP' })
   kill(pid, 'SIGCONT')
   t.same(describeStatus(waitpid(pid).status), exited(42))

@@ -60,7 +60,9 @@ inline interrupted_call interrupted_system_call(const ucontext_t& context) noexc
   const auto& registers = context.uc_mcontext.gregs;
   const uint64_t at = program_counter(context);
   const auto instruction_at = [](uint64_t address) {
-    return *reinterpret_cast<const uint16_t __attribute__((aligned(1), may_alias))*>(address);
+    uint16_t instruction;
+    __builtin_memcpy(&instruction, reinterpret_cast<const void*>(address), sizeof(instruction));
+    return instruction;
   };
   const auto argument = static_cast<uint64_t>(registers[REG_RDI]);
   // To be restarted: the kernel has put the program counter back on the instruction, and the number into rax.

@@ -52,13 +52,14 @@ template <typename Lock>
 bool rewrite_at(uint64_t word, size_t owner_offset, span within, int32_t tid) noexcept {
   const uint64_t start = word - owner_offset;
   if (start < within.start || start + sizeof(Lock) > within.end) return false;
-  auto* const lock = reinterpret_cast<Lock*>(start);
-  if (!lock->is_held()) return false;
-  lock->set_owner(tid);
+  auto lock = quiet::read_at<Lock>(start);
+  if (!lock.is_held()) return false;
+  lock.set_owner(tid);
+  quiet::write_at(start, lock);
   return true;
 }
 
-size_t rewrite_page(uint64_t page, span within, const tid_map& tids, int32_t self) noexcept {
+TRUEFORK_READS_ANY_MEMORY size_t rewrite_page(uint64_t page, span within, const tid_map& tids, int32_t self) noexcept {
   size_t rewritten = 0;
   // Locks are aligned to 8, and so is the owner in either kind.
   for (uint64_t word = page; word < page + page_size; word += 8) {
@@ -127,12 +128,13 @@ bool waits_for_owned_mutex(const thread_slot& slot, const thread_table& threads)
   if (argument % 4 != 0 || system_call(SYS_mincore, static_cast<long>(page), 2 * page_size, (long)present) != 0) {
     return false;
   }
-  const auto& mutex = *reinterpret_cast<const glibc_mutex*>(argument);
+  const auto mutex = quiet::read_at<glibc_mutex>(argument);
   return mutex.owner > 0 && tid_map(threads).may_contain(static_cast<uint32_t>(mutex.owner)) && mutex.is_held();
 }
 
 // In libc's locks, with its own tid at hand: a tid that isn't in a register there is on the stack.
-bool is_in_lock(const thread_slot& slot, const thread_table& threads, const owner_table& owners) noexcept {
+TRUEFORK_READS_ANY_MEMORY bool is_in_lock(const thread_slot& slot, const thread_table& threads,
+                                          const owner_table& owners) noexcept {
   const ucontext_t& context = *slot.stopped_at;
   if (quiet::interrupted_system_call(context).inside) return waits_for_owned_mutex(slot, threads);
   const uint64_t at = quiet::program_counter(context);

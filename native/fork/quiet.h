@@ -21,6 +21,26 @@
 
 namespace truefork::quiet {
 
+// For what looks into memory that isn't ours, other threads' stacks and shadow memory among it: AddressSanitizer
+// would call that a mistake, or trip over its own shadow.
+#define TRUEFORK_READS_ANY_MEMORY __attribute__((no_sanitize("address")))
+
+// What lies at an address, aligned or not. Not by memcpy, as that would be checked after all.
+template <typename Value>
+struct __attribute__((packed, may_alias)) anywhere {
+  Value value;
+};
+
+template <typename Value>
+TRUEFORK_READS_ANY_MEMORY inline Value read_at(uint64_t address) noexcept {
+  return reinterpret_cast<const anywhere<Value>*>(address)->value;
+}
+
+template <typename Value>
+TRUEFORK_READS_ANY_MEMORY inline void write_at(uint64_t address, const Value& value) noexcept {
+  reinterpret_cast<anywhere<Value>*>(address)->value = value;
+}
+
 // Retries what a signal interrupted; of close(2) the caller must keep away.
 template <typename... Arguments>
 inline long call(long number, Arguments... arguments) noexcept {
