@@ -56,6 +56,7 @@
             "native/fork/rings.cc",
             "native/fork/threads.cc",
             "native/fork/threads_x86_64.S",
+            "native/fork/touched_pages.cc",
             "native/fork/unrebuilt.cc",
             "native/fork/watch_paths.cc",
           ],

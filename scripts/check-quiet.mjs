@@ -16,6 +16,7 @@ const quiet = [
   'socketpairs',
   'threads',
   'threads_x86_64',
+  'touched_pages',
 ]
 // GCC and Clang make calls of these even out of assignments; libc's need no lock, and no stack to speak of.
 const allowed = new Set(['memcpy', 'memmove', 'memset', '_GLOBAL_OFFSET_TABLE_'])

@@ -63,6 +63,33 @@ t.test(
   },
 )
 
+t.test('memory that V8 has given back and others have taken is copied to every child', { skip: onLinux }, async (t) => {
+  // Of a Buffer's 300 MB the mapping is found by its size, in the place where WebAssembly's gigabytes were.
+  const [marked, answer] = await linesOf(
+    `
+    const forkOnce = () => {
+      const pid = fork(caller)
+      if (pid === 0) _exit(0)
+      assert.strictEqual(waitpid(pid).status, 0)
+    }
+    let memory = new WebAssembly.Memory({ initial: 1, maximum: 1000 })
+    forkOnce()
+    memory = undefined
+    setTimeout(() => {
+      gc()
+      const kept = Buffer.alloc(300 << 20, 1)
+      forkOnce()
+      const mappings = fs.readFileSync('/proc/self/smaps', 'latin1').split(/^(?=[0-9a-f]+-)/m)
+      const large = mappings.filter((mapping) => Number(/^Rss: +([0-9]+)/m.exec(mapping)[1]) >= 300 << 10)
+      console.log(JSON.stringify(large.map((mapping) => / dc( |$)/m.test(mapping))))
+      console.log(require('node:child_process').execFileSync('echo', [String(kept[1])], { encoding: 'utf8' }))
+    }, 50)
+  `,
+    { nodeOptions: ['--expose-gc'] },
+  )
+  t.same([marked, answer], [[false], 1])
+})
+
 t.test('two thousand forks leave nothing behind', { skip: onLinux }, async (t) => {
   const { stdout, stderr } = await runForking(
     `

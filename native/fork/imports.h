@@ -6,11 +6,18 @@
 
 namespace truefork::fork {
 
+// Where the binary keeps a function's address.
+struct import_slot {
+  void** address;
+  bool relro;  // whether that is read-only by now
+};
+
 struct import {
   const char* name;
   void* replacement;
-  void** slot = nullptr;  // where the binary keeps the function's address
-  bool relro = false;     // and whether that is read-only by now
+  // For calls, for addresses taken in code, and for each table of data such as SQLite's of system calls.
+  import_slot slots[8] = {};
+  size_t count = 0;
 };
 
 // Replaces all of them, or none. 0, -ENOSYS where the binary doesn't import one, or another negative error number.

@@ -75,24 +75,16 @@ TRUEFORK_READS_ANY_MEMORY size_t rewrite_page(uint64_t page, span within, const 
   return rewritten;
 }
 
-// Pages that were never touched hold no lock, and reading them would only make them.
-int rewrite_span(span within, int pagemap, owner_table& owners, const tid_map& tids, int32_t self) noexcept {
-  constexpr size_t pages_at_once = 2048;
-  constexpr uint64_t present_or_swapped = uint64_t{3} << 62;  // proc_pid_pagemap(5)
-  const int failure = owners.pages.reserve(pages_at_once);
-  if (failure != 0) return failure;
-  for (uint64_t at = within.start; at < within.end;) {
-    const size_t left = (within.end - at) / page_size;
-    const size_t wanted = left < pages_at_once ? left : pages_at_once;
-    const long size = call(SYS_pread64, pagemap, owners.pages.items, wanted * 8, at / page_size * 8);
-    if (size <= 0) return size == 0 ? -EIO : static_cast<int>(size);
-    const size_t count = static_cast<size_t>(size) / 8;
-    for (size_t i = 0; i < count; ++i, at += page_size) {
-      if ((owners.pages.items[i] & present_or_swapped) == 0) continue;
-      owners.rewritten += rewrite_page(at, within, tids, self);
+int rewrite_span(span within, owner_table& owners, const tid_map& tids, int32_t self) noexcept {
+  page_run run{};
+  int found = 0;
+  owners.pages.begin(within.start, within.end);
+  while ((found = owners.pages.next(run)) == 1) {
+    for (uint64_t page = run.start; page < run.end; page += page_size) {
+      owners.rewritten += rewrite_page(page, within, tids, self);
     }
   }
-  return 0;
+  return found;
 }
 
 int read_maps(owner_table& owners) noexcept {
@@ -164,8 +156,8 @@ int rewrite_owners(const thread_table& threads, const copied_heap& heap, owner_t
   const auto self = static_cast<int32_t>(system_call(SYS_gettid));
   int failure = read_maps(owners);
   if (failure != 0) return failure;
-  const int pagemap = static_cast<int>(call(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
-  if (pagemap < 0) return pagemap;
+  failure = owners.pages.open();
+  if (failure != 0) return failure;
   const char* line = owners.maps.items;
   span range{};
   while (failure == 0 && next_writable(line, range)) {
@@ -173,11 +165,11 @@ int rewrite_owners(const thread_table& threads, const copied_heap& heap, owner_t
       // V8's heap holds no locks, and may be large; it may have become one mapping with its neighbours.
       const memory_range* const skipped = heap.next_range(range.start);
       const uint64_t end = skipped != nullptr && skipped->start < range.end ? skipped->start : range.end;
-      if (end > range.start) failure = rewrite_span({range.start, end}, pagemap, owners, tids, self);
+      if (end > range.start) failure = rewrite_span({range.start, end}, owners, tids, self);
       range.start = end == range.end ? end : skipped->end;
     }
   }
-  system_call(SYS_close, pagemap);
+  owners.pages.close();
   return failure;
 }
 

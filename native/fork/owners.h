@@ -7,6 +7,7 @@
 #include "heap.h"
 #include "quiet_list.h"
 #include "threads.h"
+#include "touched_pages.h"
 
 namespace truefork::fork {
 
@@ -16,10 +17,10 @@ struct text_range {
 };
 
 struct owner_table {
-  text_range lock_text;         // the part of libc where a tid may be on its way into a lock
-  quiet::list<char> maps;       // /proc/self/maps
-  quiet::list<uint64_t> pages;  // of /proc/self/pagemap
-  size_t rewritten;             // how many locks the last fork had to mend
+  text_range lock_text;    // the part of libc where a tid may be on its way into a lock
+  quiet::list<char> maps;  // /proc/self/maps
+  touched_pages pages;
+  size_t rewritten;  // how many locks the last fork had to mend
 };
 
 // In the parent: a stopped thread that may have a tid in a register, bound for a lock; null where none has. Such a
