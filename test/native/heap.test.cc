@@ -23,14 +23,15 @@ char* mapping(int kind) {
   return static_cast<char*>(start);
 }
 
-// Whether the mapping that starts here is marked VM_DONTCOPY; proc_pid_smaps(5).
-bool is_uncopied(const void* start) {
+// Whether the mapping of this address is marked VM_DONTCOPY; proc_pid_smaps(5).
+bool is_uncopied(const void* address) {
+  const auto wanted = reinterpret_cast<unsigned long>(address);
   std::ifstream smaps("/proc/self/smaps");
-  char prefix[32];
-  snprintf(prefix, sizeof prefix, "%lx-", reinterpret_cast<unsigned long>(start));
   bool here = false;
   for (std::string line; std::getline(smaps, line);) {
-    if (line.find('-') < 17 && line.find(':') > 17) here = line.compare(0, strlen(prefix), prefix) == 0;
+    unsigned long start = 0;
+    unsigned long end = 0;
+    if (sscanf(line.c_str(), "%lx-%lx ", &start, &end) == 2) here = start <= wanted && wanted < end;
     if (here && line.compare(0, 8, "VmFlags:") == 0) return line.find(" dc") != std::string::npos;
   }
   EXPECT(!"the mapping is listed");
