@@ -1,4 +1,4 @@
-// pipe(2), dup(2), fcntl(2). None sets FD_CLOEXEC unless told so.
+// pipe(2), dup(2), fcntl(2), close_range(2). None sets FD_CLOEXEC unless told so.
 import { binding } from './binding'
 import { checked } from './errors'
 import { toInt32 } from './validate'
@@ -81,4 +81,34 @@ export function dup3(fd: number, newFd: number, flags: number): number {
  */
 export function fcntl(fd: number, cmd: number, arg = 0): number {
   return checked(binding.fcntl(toInt32(fd, 'fd'), toInt32(cmd, 'cmd'), toInt32(arg, 'arg')), 'fcntl')
+}
+
+/**
+ * Closes every descriptor from `fd` on, Node's own included. For a child that then calls an exec function or
+ * `_exit`; before an exec, {@link close_range} with CLOSE_RANGE_CLOEXEC does it without harm if the exec fails.
+ *
+ * @param fd the lowest descriptor to close (int32)
+ * @throws PosixError EBADF: `fd` is negative
+ * Hazard: from 3 on Node has what its event loops wait by. Without them it can run synchronous code, exec and `_exit`;
+ * libuv ends the process by abort(3) as soon as it needs one of them, at its exit for instance.
+ * Source: closefrom(3), BSD and glibc 2.34. Without close_range(2) the descriptors are closed one by one.
+ */
+export function closefrom(fd: number): void {
+  checked(binding.closefrom(toInt32(fd, 'fd')), 'closefrom')
+}
+
+/**
+ * Closes a range of descriptors, or sets FD_CLOEXEC on them. Numbers in it that aren't open are passed over.
+ *
+ * @param first the lowest (int32)
+ * @param last the highest (int32). The kernel takes it for unsigned: -1, which is ~0, is the highest there can be.
+ * @param flags CLOSE_RANGE_CLOEXEC: closes at an exec, and nothing now (Linux 5.11); CLOSE_RANGE_UNSHARE: closes them
+ *   for the calling thread alone, which has a table of its own from then on; default 0
+ * @throws PosixError EINVAL: `first` is higher than `last`, unknown flags; ENOSYS on macOS and before Linux 5.9
+ * Hazard: as of {@link closefrom}. After CLOSE_RANGE_UNSHARE libuv's threads go on with the old table: asynchronous file
+ * operations on descriptors opened since fail or reach another file. Source: close_range(2), Linux.
+ */
+export function close_range(first: number, last: number, flags = 0): void {
+  const range = [toInt32(first, 'first'), toInt32(last, 'last')] as const
+  checked(binding.close_range(...range, toInt32(flags, 'flags')), 'close_range')
 }
