@@ -84,14 +84,14 @@ export function fcntl(fd: number, cmd: number, arg = 0): number {
 }
 
 /**
- * Closes every descriptor from `fd` on, Node's own included. For a child that then calls an exec function or
- * `_exit`; before an exec, {@link close_range} with CLOSE_RANGE_CLOEXEC does it without harm if the exec fails.
+ * Closes every descriptor from `fd` on, for a child that then calls an exec function or `_exit`. What Node's threads wait
+ * by (epoll, eventfd, io_uring; kqueue on macOS) stays until an exec closes it: without it libuv ends the process by
+ * abort(3) at any moment. {@link close_range} spares nothing.
  *
  * @param fd the lowest descriptor to close (int32)
- * @throws PosixError EBADF: `fd` is negative
- * Hazard: from 3 on Node has what its event loops wait by. Without them it can run synchronous code, exec and `_exit`;
- * libuv ends the process by abort(3) as soon as it needs one of them, at its exit for instance.
- * Source: closefrom(3), BSD and glibc 2.34. Without close_range(2) the descriptors are closed one by one.
+ * @throws PosixError EBADF: `fd` is negative; ENOENT: no /proc; ENFILE. Nothing has been closed then.
+ * Hazard: Node doesn't learn that its sockets and its pipes for signals are closed, and back in the event loop libuv calls
+ * abort(3) once it needs one. A process that lives on closes them by their own `close`. Source: closefrom(3), BSD and glibc 2.34.
  */
 export function closefrom(fd: number): void {
   checked(binding.closefrom(toInt32(fd, 'fd')), 'closefrom')
@@ -105,7 +105,8 @@ export function closefrom(fd: number): void {
  * @param flags CLOSE_RANGE_CLOEXEC: closes at an exec, and nothing now (Linux 5.11); CLOSE_RANGE_UNSHARE: closes them
  *   for the calling thread alone, which has a table of its own from then on; default 0
  * @throws PosixError EINVAL: `first` is higher than `last`, unknown flags; ENOSYS on macOS and before Linux 5.9
- * Hazard: as of {@link closefrom}. After CLOSE_RANGE_UNSHARE libuv's threads go on with the old table: asynchronous file
+ * Hazard: from 3 on there is what Node's event loops wait by. Without it libuv ends the process by abort(3) as soon as any
+ * thread needs it; CLOSE_RANGE_CLOEXEC does no such harm. After CLOSE_RANGE_UNSHARE libuv's threads go on with the old table: asynchronous file
  * operations on descriptors opened since fail or reach another file. Source: close_range(2), Linux.
  */
 export function close_range(first: number, last: number, flags = 0): void {

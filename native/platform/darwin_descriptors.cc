@@ -85,6 +85,11 @@ int list_descriptors(std::vector<int>& fds) {
   return failure;
 }
 
+bool wakes_event_loop(int fd) {
+  kqueue_fdinfo info{};
+  return proc_pidfdinfo(getpid(), fd, PROC_PIDFDKQUEUEINFO, &info, sizeof info) == sizeof info;
+}
+
 int name_descriptors(std::vector<named_descriptor>& descriptors) {
   std::vector<proc_fdinfo> table;
   const int failure = read_table(table);

@@ -128,6 +128,11 @@ int list_descriptors(std::vector<int>& fds) {
   return failure;
 }
 
+bool wakes_event_loop(int fd) {
+  const std::string target = target_of(fd);
+  return target == "anon_inode:[eventpoll]" || target == "anon_inode:[eventfd]" || target == "anon_inode:[io_uring]";
+}
+
 int name_descriptors(std::vector<named_descriptor>& descriptors) {
   std::vector<int> fds;
   const int failure = list_descriptors(fds);

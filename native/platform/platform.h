@@ -95,6 +95,9 @@ int close_range(unsigned first, unsigned last, int flags) noexcept;
 // The numbers of the calling thread's open descriptors, in order, a full table's too. 0 or -errno.
 int list_descriptors(std::vector<int>& fds);
 
+// True for what an event loop waits by, or is woken by.
+bool wakes_event_loop(int fd);
+
 struct named_descriptor {
   int fd;
   std::string target;  // a path, or "pipe:[12]", "socket:[12]", "anon_inode:[eventfd]", ...

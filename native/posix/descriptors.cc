@@ -46,17 +46,14 @@ int fcntl(int fd, int command, int argument) noexcept {
 
 int closefrom(int fd) {
   if (fd < 0) return -EBADF;
-  // Whatever the failure is: a seccomp filter may refuse what it doesn't know by any error number.
-  if (platform::close_range(static_cast<unsigned>(fd), ~0U, 0) == 0) return 0;
   std::vector<int> open;
-  if (platform::list_descriptors(open) != 0) {
-    // No /proc. What is open above a limit that was lowered since stays open.
-    const long limit = sysconf(_SC_OPEN_MAX);
-    for (int number = fd; number < limit; ++number) close(number);
-    return 0;
-  }
+  const int failure = platform::list_descriptors(open);
+  if (failure != 0) return failure;
   for (const int number : open) {
-    if (number >= fd) close(number);
+    if (number < fd) continue;
+    // Without these libuv calls abort(3) on whichever thread waits by one, or wakes one, before exec closes them.
+    const bool until_exec = platform::wakes_event_loop(number) && ::fcntl(number, F_GETFD) == FD_CLOEXEC;
+    if (!until_exec) close(number);
   }
   return 0;
 }
