@@ -65,7 +65,7 @@ int64_t pid_of_pidfd(int fd) {
   return pid;
 }
 
-// The inode of a UNIX socket's other end, or 0.
+// The inode of a UNIX socket's other end, or 0. fork/socketpairs.cc asks the same without libc.
 unsigned ask_peer(int netlink, unsigned inode) noexcept {
   struct {
     nlmsghdr header;
@@ -81,7 +81,8 @@ unsigned ask_peer(int netlink, unsigned inode) noexcept {
   question.request.udiag_cookie[0] = question.request.udiag_cookie[1] = ~0U;  // none is known
   alignas(nlmsghdr) char answer[1024]{};
   if (send(netlink, &question, sizeof question, 0) < 0) return 0;
-  const ssize_t size = recv(netlink, answer, sizeof answer, 0);
+  // The kernel has answered before send returns.
+  const ssize_t size = recv(netlink, answer, sizeof answer, MSG_DONTWAIT);
   const auto* const header = reinterpret_cast<const nlmsghdr*>(answer);
   if (size < static_cast<ssize_t>(sizeof *header) || header->nlmsg_type != SOCK_DIAG_BY_FAMILY) return 0;
   int left = static_cast<int>(header->nlmsg_len - NLMSG_LENGTH(sizeof(unix_diag_msg)));
@@ -148,7 +149,7 @@ int name_descriptors(std::vector<named_descriptor>& descriptors) {
 }
 
 const char* tcp_state(int fd) noexcept {
-  // The kernel's own order; its headers name them only in an enum of their own <netinet/tcp.h>.
+  // TCP_* of <netinet/tcp.h>, in its order.
   static constexpr const char* names[] = {
       nullptr,     "established", "syn-sent",   "syn-recv", "fin-wait-1", "fin-wait-2",
       "time-wait", "unconnected", "close-wait", "last-ack", "listening",  "closing",
