@@ -115,6 +115,7 @@ const char* tcp_state(int fd) noexcept {
 
 const int send_flags = 0;
 const int receive_flags = 0;
+const int pidfd_message = -1;
 
 void refuse_sigpipe(int socket) noexcept {
   const int on = 1;

@@ -162,6 +162,7 @@ const char* tcp_state(int fd) noexcept {
 
 const int send_flags = MSG_NOSIGNAL;
 const int receive_flags = MSG_CMSG_CLOEXEC;
+const int pidfd_message = 4;  // SCM_PIDFD, Linux 6.5, where SO_PASSPIDFD is set
 
 void refuse_sigpipe(int /*socket*/) noexcept {}
 

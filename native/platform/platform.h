@@ -115,6 +115,9 @@ const char* tcp_state(int fd) noexcept;
 extern const int send_flags;
 extern const int receive_flags;
 
+// The control message that brings the sender's pidfd, which nobody has asked for; -1 where there is none.
+extern const int pidfd_message;
+
 // What send_flags can't do: keeps SIGPIPE from whoever sends by this socket.
 void refuse_sigpipe(int socket) noexcept;
 

@@ -93,10 +93,9 @@ received receive_descriptors(int socket, void* data, size_t size) {
   if (result.size < 0) return result;
   std::vector<int> unasked;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-    constexpr int scm_pidfd = 4;  // Linux 6.5: the sender's, where SO_PASSPIDFD is set
     if (header->cmsg_level != SOL_SOCKET) continue;
     if (header->cmsg_type == SCM_RIGHTS) take_descriptors(*header, result.fds);
-    if (header->cmsg_type == scm_pidfd && platform::receive_flags != 0) take_descriptors(*header, unasked);
+    if (header->cmsg_type == platform::pidfd_message) take_descriptors(*header, unasked);
   }
   close_all(unasked);
   if (platform::receive_flags == 0) {
