@@ -1,6 +1,7 @@
 // The only loader of the native addon, and its raw interface. Nothing here is checked: the callers do that.
 import { platform } from 'node:os'
 import { dirname } from 'node:path'
+import type { SocketInfo } from './fd-table'
 import type { FileAction } from './spawn'
 
 /** A non-negative result, or a negative error number. */
@@ -18,6 +19,25 @@ export interface RawDescriptor {
   fd: number
   /** As in /proc: 'inotify', 'fanotify', 'io_uring', ... */
   kind: string
+}
+
+export interface RawTableRow {
+  fd: number
+  /** A path, or what stands for one in /proc: `pipe:[12]`. */
+  target: string
+  /** The target of the other end. */
+  peer: string | null
+  /** A pidfd's process; 0: no pidfd, or unknown. */
+  pid: number
+  /** What F_GETFD answers. */
+  descriptorFlags: number
+  /** What F_GETFL answers. */
+  flags: number
+  mode: number
+  /** -1: it has none. */
+  offset: number
+  terminal: boolean
+  socket: SocketInfo | null
 }
 
 export interface RawSpawnOptions {
@@ -77,6 +97,13 @@ interface Binding {
   dup2(fd: number, newFd: number): Result
   dup3(fd: number, newFd: number, flags: number): Result
   fcntl(fd: number, command: number, argument: number): Result
+  closefrom(fd: number): Result
+  close_range(first: number, last: number, flags: number): Result
+  umask(mask: number): number
+  socketpair(type: number): [failure: Result, one: number, other: number]
+  sendDescriptors(socket: number, fds: readonly number[], data: Bytes): Result
+  receiveDescriptors(socket: number, buffer: Uint8Array): [size: Result, ...fds: number[]]
+  descriptorTable(): [failure: Result, ...rows: RawTableRow[]]
   strerror(errno: number): string
   constants: Readonly<Record<string, number>>
 }

@@ -58,6 +58,9 @@ type Everywhere =
   | 'SIG_BLOCK'
   | 'SIG_UNBLOCK'
   | 'SIG_SETMASK'
+  | 'SOCK_STREAM'
+  | 'SOCK_DGRAM'
+  | 'SOCK_SEQPACKET'
 
 type LinuxOnly =
   | 'O_DIRECT'
@@ -84,6 +87,8 @@ type LinuxOnly =
   | 'CLOSE_RANGE_UNSHARE'
   | 'CLOSE_RANGE_CLOEXEC'
   | 'PIDFD_NONBLOCK'
+  | 'SOCK_CLOEXEC'
+  | 'SOCK_NONBLOCK'
 
 /**
  * Every constant by its man-page name. Those that only Linux has are undefined elsewhere.
@@ -149,6 +154,9 @@ export const {
   SIG_BLOCK,
   SIG_UNBLOCK,
   SIG_SETMASK,
+  SOCK_STREAM,
+  SOCK_DGRAM,
+  SOCK_SEQPACKET,
   O_DIRECT,
   O_PATH,
   O_TMPFILE,
@@ -173,4 +181,6 @@ export const {
   CLOSE_RANGE_UNSHARE,
   CLOSE_RANGE_CLOEXEC,
   PIDFD_NONBLOCK,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
 } = constants

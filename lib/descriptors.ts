@@ -1,4 +1,4 @@
-// pipe(2), dup(2), fcntl(2). None sets FD_CLOEXEC unless told so.
+// pipe(2), dup(2), fcntl(2), close_range(2). None sets FD_CLOEXEC unless told so.
 import { binding } from './binding'
 import { checked } from './errors'
 import { toInt32 } from './validate'
@@ -81,4 +81,35 @@ export function dup3(fd: number, newFd: number, flags: number): number {
  */
 export function fcntl(fd: number, cmd: number, arg = 0): number {
   return checked(binding.fcntl(toInt32(fd, 'fd'), toInt32(cmd, 'cmd'), toInt32(arg, 'arg')), 'fcntl')
+}
+
+/**
+ * Closes every descriptor from `fd` on, for a child that then calls an exec function or `_exit`. What Node's threads wait
+ * by (epoll, eventfd, io_uring; kqueue on macOS) stays until an exec closes it: without it libuv ends the process by
+ * abort(3) at any moment. {@link close_range} spares nothing.
+ *
+ * @param fd the lowest descriptor to close (int32)
+ * @throws PosixError EBADF: `fd` is negative; ENOENT: no /proc; ENFILE. Nothing has been closed then.
+ * Hazard: Node doesn't learn that its sockets and its pipes for signals are closed, and back in the event loop libuv calls
+ * abort(3) once it needs one. A process that lives on closes them by their own `close`. Source: closefrom(3), BSD and glibc 2.34.
+ */
+export function closefrom(fd: number): void {
+  checked(binding.closefrom(toInt32(fd, 'fd')), 'closefrom')
+}
+
+/**
+ * Closes a range of descriptors, or sets FD_CLOEXEC on them. Numbers in it that aren't open are passed over.
+ *
+ * @param first the lowest (int32)
+ * @param last the highest (int32). The kernel takes it for unsigned: -1, which is ~0, is the highest there can be.
+ * @param flags CLOSE_RANGE_CLOEXEC: closes at an exec, and nothing now (Linux 5.11); CLOSE_RANGE_UNSHARE: closes them
+ *   for the calling thread alone, which has a table of its own from then on; default 0
+ * @throws PosixError EINVAL: `first` is higher than `last`, unknown flags; ENOSYS on macOS and before Linux 5.9
+ * Hazard: from 3 on there is what Node's event loops wait by. Without it libuv ends the process by abort(3) as soon as any
+ * thread needs it; CLOSE_RANGE_CLOEXEC does no such harm. After CLOSE_RANGE_UNSHARE libuv's threads go on with the old table: asynchronous file
+ * operations on descriptors opened since fail or reach another file. Source: close_range(2), Linux.
+ */
+export function close_range(first: number, last: number, flags = 0): void {
+  const range = [toInt32(first, 'first'), toInt32(last, 'last')] as const
+  checked(binding.close_range(...range, toInt32(flags, 'flags')), 'close_range')
 }

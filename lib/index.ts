@@ -1,12 +1,15 @@
 // truefork: the real fork(), exec, posix_spawn and wait calls of Linux and macOS.
+export { compareFdTables, type FdChange, type FdTableDifference } from './compare-fd-tables'
 export * from './constants'
 export * from './descriptors'
 export { ForkHazardError, PosixError } from './errors'
 export { execl, execle, execlp, execlpe, execv, execve, execvp, execvpe, fexecve } from './exec'
+export { type FdInfo, type FdKind, fdTable, type SocketInfo } from './fd-table'
 export { _exit, type ForkOptions, fork, forkHazards } from './fork'
 export * from './ids'
 export type { Hazard, HazardId, HazardReport, ThreadInfo } from './safety/hazards'
 export * from './signals'
+export { type ReceivedFds, recvFds, type SocketPair, sendFds, socketpair } from './sockets'
 export * from './spawn'
 export {
   describeStatus,
@@ -21,5 +24,6 @@ export {
   WTERMSIG,
   waitstatusToExitcode,
 } from './status'
+export { umask } from './umask'
 export type { Bytes, Env, Signal } from './validate'
 export * from './wait'

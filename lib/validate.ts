@@ -44,6 +44,13 @@ export function toBytes(value: unknown, name: string): Bytes {
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
 }
 
+/** Bytes of any value, for a file or a socket. */
+export function toData(value: unknown, name: string): string | Buffer {
+  if (typeof value === 'string') return value
+  if (!(value instanceof Uint8Array)) throw invalidArgType(name, 'of type string or an instance of Buffer', value)
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+}
+
 export function toPath(value: unknown, name: string): Bytes {
   return toBytes(value, name)
 }

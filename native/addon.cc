@@ -43,6 +43,13 @@ constexpr entry table[] = {
     {"dup2", truefork::napi::dup2},
     {"dup3", truefork::napi::dup3},
     {"fcntl", truefork::napi::fcntl},
+    {"closefrom", truefork::napi::closefrom},
+    {"close_range", truefork::napi::close_range},
+    {"umask", truefork::napi::umask},
+    {"socketpair", truefork::napi::socketpair},
+    {"sendDescriptors", truefork::napi::send_descriptors},
+    {"receiveDescriptors", truefork::napi::receive_descriptors},
+    {"descriptorTable", truefork::napi::descriptor_table},
     {"strerror", truefork::napi::strerror},
 };
 

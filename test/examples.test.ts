@@ -166,6 +166,27 @@ const checks: Readonly<Record<string, (t: Test, lines: string[]) => void | Promi
     ])
   },
 
+  '13-inherited-descriptors'(t, lines) {
+    t.same(lines, [
+      'child: 100 is a socket, its other end not here, FD_CLOEXEC not set',
+      'child: 110 is a pipe, its other end not here, FD_CLOEXEC not set',
+      'parent: opened and still open: 110 is a pipe, its other end not here, FD_CLOEXEC not set',
+      'parent: closed 0, changed 0',
+    ])
+  },
+
+  '14-pass-a-listener'(t, lines) {
+    const [parent, child, ...rest] = lines
+    t.match(parent, /^parent \d+ listens: listening$/)
+    t.match(child, /^child \d+ received 1 descriptor with the words "port <number>"$/)
+    const [answered, ended] = caughtNumbers(t, rest, [
+      /^answer from process (\d+)$/,
+      /^child (\d+) ended: \{"kind":"exited","code":0\}$/,
+    ])
+    t.equal(answered, ended)
+    t.equal(answered, Number(/^child (\d+)/.exec(child ?? '')?.[1]))
+  },
+
   tour(t, lines) {
     const steps = lines.filter((line) => /^\d+\. /.test(line))
     t.equal(lines.at(-1), `All ${steps.length} steps hold on this machine.`)

@@ -1,7 +1,21 @@
 // Nothing stays behind: no descriptor, thread, zombie or memory, however a call ends.
 import { closeSync, openSync } from 'node:fs'
 import t from 'tap'
-import { type FileAction, O_RDONLY, posix_spawn, posix_spawnp, wait, waitpid } from 'truefork'
+import {
+  compareFdTables,
+  type FileAction,
+  fdTable,
+  O_RDONLY,
+  pipe,
+  posix_spawn,
+  posix_spawnp,
+  recvFds,
+  SOCK_DGRAM,
+  sendFds,
+  socketpair,
+  wait,
+  waitpid,
+} from 'truefork'
 import { runWithDescriptors } from './support/limits'
 import { isChildless, openDescriptors, signalSets } from './support/process-state'
 import { runProgram } from './support/program'
@@ -27,12 +41,43 @@ function spawnWith(action: FileAction): number {
 
 for (const [name, call] of Object.entries(failures)) {
   t.test(`${name} leaves everything as it was`, { skip: notLinux }, async (t) => {
-    const before = [openDescriptors(), signalSets()]
+    const [table, signals] = [fdTable(), signalSets()]
     for (let round = 0; round < 20; round++) t.throws(call)
-    t.same([openDescriptors(), signalSets()], before)
+    t.equal(compareFdTables(table, fdTable()).text, '')
+    t.same(signalSets(), signals)
     t.ok(isChildless())
   })
 } // wait-23
+
+t.test('two thousand socketpairs and messages leave no descriptor', { skip: notLinux }, async (t) => {
+  const [table, listed] = [fdTable(), openDescriptors()]
+  const errors = new Set<string>()
+  const fails = (call: () => unknown): void => {
+    try {
+      call()
+      errors.add('none')
+    } catch (error) {
+      errors.add((error as NodeJS.ErrnoException).code ?? '')
+    }
+  }
+  for (let round = 0; round < 2000; round++) {
+    const [one, other] = socketpair()
+    const [near, far] = socketpair(SOCK_DGRAM)
+    const ends = pipe()
+    sendFds(one, [...ends, other], 'data')
+    sendFds(near, ends, 'too long')
+    fails(() => recvFds(far, 3))
+    fails(() => sendFds(one, [0, -1]))
+    fails(() => sendFds(one, Array(254).fill(0)))
+    const { fds, data } = recvFds(other)
+    if (fds.length !== 3 || data.toString() !== 'data') throw new Error(`${fds} ${data}`)
+    sendFds(one, fds) // never received: the kernel closes it with its socket
+    for (const fd of [one, other, near, far, ...ends, ...fds]) closeSync(fd)
+  }
+  t.same([...errors].sort(), ['EBADF', 'EMSGSIZE', 'ERR_OUT_OF_RANGE'])
+  t.equal(compareFdTables(table, fdTable()).text, '')
+  t.same(openDescriptors(), listed)
+})
 
 t.test('ten thousand programs leave nothing behind', { skip: notLinux }, async (t) => {
   const { stdout, stderr } = await runProgram(

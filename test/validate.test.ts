@@ -244,6 +244,19 @@ t.test('every number of the other calls has to be an int32', async (t) => {
       ['cmd', truefork.F_GETFD],
       ['arg', 0],
     ],
+    closefrom: [['fd', 500]],
+    close_range: [
+      ['first', 500],
+      ['last', 500],
+      ['flags', 0],
+    ],
+    socketpair: [['type', truefork.SOCK_STREAM]],
+    sendFds: [['socket', 0]],
+    recvFds: [
+      ['socket', -1],
+      ['maxBytes', 1],
+    ],
+    umask: [['mask', 0]],
     _exit: [['status', 0]],
   }
   for (const [name, parameters] of Object.entries(good)) {

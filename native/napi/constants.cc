@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "../platform/platform.h"
@@ -76,6 +77,9 @@ constexpr platform::constant table[] = {
     TRUEFORK_CONSTANT(SIG_BLOCK),
     TRUEFORK_CONSTANT(SIG_UNBLOCK),
     TRUEFORK_CONSTANT(SIG_SETMASK),
+    TRUEFORK_CONSTANT(SOCK_STREAM),
+    TRUEFORK_CONSTANT(SOCK_DGRAM),
+    TRUEFORK_CONSTANT(SOCK_SEQPACKET),
 };
 
 #undef TRUEFORK_CONSTANT

@@ -36,4 +36,14 @@ Napi::Value fcntl(const Napi::CallbackInfo& info) {
   return to_number(info.Env(), posix::fcntl(to_int(info[0]), to_int(info[1]), to_int(info[2])));
 }
 
+Napi::Value closefrom(const Napi::CallbackInfo& info) {
+  return to_number(info.Env(), posix::closefrom(to_int(info[0])));
+}
+
+Napi::Value close_range(const Napi::CallbackInfo& info) {
+  return to_number(info.Env(), posix::close_range(to_int(info[0]), to_int(info[1]), to_int(info[2])));
+}
+
+Napi::Value umask(const Napi::CallbackInfo& info) { return to_number(info.Env(), posix::umask(to_int(info[0]))); }
+
 }  // namespace truefork::napi

@@ -18,7 +18,9 @@ thunk wifexited, wexitstatus, wifsignaled, wtermsig, wcoredump, wifstopped, wsto
 // ids.cc, signals.cc
 thunk getpid, getppid, gettid, kill, killpg;
 // descriptors.cc
-thunk pipe, pipe2, dup, dup2, dup3, fcntl;
+thunk pipe, pipe2, dup, dup2, dup3, fcntl, closefrom, close_range, umask;
+// sockets.cc, descriptor_table.cc
+thunk socketpair, send_descriptors, receive_descriptors, descriptor_table;
 // errors.cc
 thunk strerror;
 

@@ -3,10 +3,10 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,6 +19,7 @@
 
 #include "../posix/result.h"
 #include "platform.h"
+#include "spare_descriptor.h"
 
 namespace truefork::platform {
 
@@ -54,31 +55,6 @@ bool read_proc_file(const char* path, std::vector<char>& text) {
   text.resize(used);
   text.push_back('\0');
   return true;
-}
-
-// Runs `work` where a descriptor is free though this process's table is full: on a thread with a copy of the
-// table, of which one is closed. The process's own table and record locks don't notice; unshare(2).
-template <typename Work>
-int with_spare_descriptor(Work work) {
-  struct task_type {
-    Work& work;
-    int result;
-  } task{work, -EMFILE};
-  const auto run = [](void* argument) -> void* {
-    auto* const own = static_cast<task_type*>(argument);
-    if (unshare(CLONE_FILES) != 0) {
-      own->result = -errno;
-    } else {
-      close(STDERR_FILENO);
-      own->result = own->work();
-    }
-    return nullptr;
-  };
-  pthread_t thread{};
-  const int failure = pthread_create(&thread, nullptr, run, &task);
-  if (failure != 0) return -failure;
-  pthread_join(thread, nullptr);
-  return task.result;
 }
 
 int read_smaps(std::vector<memory_range>& ranges) {
@@ -204,6 +180,8 @@ const constant own_constants[] = {
     TRUEFORK_CONSTANT(RLIMIT_RTPRIO),
     TRUEFORK_CONSTANT(RLIMIT_RTTIME),
     TRUEFORK_CONSTANT(RLIMIT_SIGPENDING),
+    TRUEFORK_CONSTANT(SOCK_CLOEXEC),
+    TRUEFORK_CONSTANT(SOCK_NONBLOCK),
     // Younger than the oldest headers we build with: Linux 5.4, 5.9, 5.11 and 5.10.
     {"P_PIDFD", 3},
     {"CLOSE_RANGE_UNSHARE", 2},

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace truefork::platform {
@@ -85,6 +86,40 @@ size_t count_threads() noexcept;
 
 // Every thread of this process, the main one first. 0 or -errno.
 int list_threads(std::vector<thread_info>& threads);
+
+// --- descriptors -------------------------------------------------------------------------------------
+
+// close_range(2). 0 or -errno.
+int close_range(unsigned first, unsigned last, int flags) noexcept;
+
+// The numbers of the calling thread's open descriptors, in order, a full table's too. 0 or -errno.
+int list_descriptors(std::vector<int>& fds);
+
+// True for what an event loop waits by, or is woken by.
+bool wakes_event_loop(int fd);
+
+struct named_descriptor {
+  int fd;
+  std::string target;  // a path, or "pipe:[12]", "socket:[12]", "anon_inode:[eventfd]", ...
+  std::string peer;    // the target of the other end, where it can be told
+  int64_t pid;         // a pidfd's process, -1 once that is reaped; 0: no pidfd, or it can't be told
+};
+
+// Every open descriptor of the calling thread, in order. 0 or -errno.
+int name_descriptors(std::vector<named_descriptor>& descriptors);
+
+// A TCP socket's state, as netstat(8) names it in small letters; null: no TCP socket.
+const char* tcp_state(int fd) noexcept;
+
+// For sendmsg(2): no SIGPIPE. For recvmsg(2): FD_CLOEXEC on what arrives; 0 where there is no such flag.
+extern const int send_flags;
+extern const int receive_flags;
+
+// The control message that brings the sender's pidfd, which nobody has asked for; -1 where there is none.
+extern const int pidfd_message;
+
+// What send_flags can't do: keeps SIGPIPE from whoever sends by this socket.
+void refuse_sigpipe(int socket) noexcept;
 
 }  // namespace truefork::platform
 

@@ -1,7 +1,10 @@
 #include "descriptors.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <vector>
 
 #include "../platform/platform.h"
 #include "result.h"
@@ -40,5 +43,25 @@ int fcntl(int fd, int command, int argument) noexcept {
   if (!platform::fcntl_takes_int(command)) return -EINVAL;
   return from_errno(::fcntl(fd, command, argument));
 }
+
+int closefrom(int fd) {
+  if (fd < 0) return -EBADF;
+  std::vector<int> open;
+  const int failure = platform::list_descriptors(open);
+  if (failure != 0) return failure;
+  for (const int number : open) {
+    if (number < fd) continue;
+    // Without these libuv calls abort(3) on whichever thread waits by one, or wakes one, before exec closes them.
+    const bool until_exec = platform::wakes_event_loop(number) && ::fcntl(number, F_GETFD) == FD_CLOEXEC;
+    if (!until_exec) close(number);
+  }
+  return 0;
+}
+
+int close_range(int first, int last, int flags) noexcept {
+  return platform::close_range(static_cast<unsigned>(first), static_cast<unsigned>(last), flags);
+}
+
+int umask(int mask) noexcept { return static_cast<int>(::umask(static_cast<mode_t>(mask))); }
 
 }  // namespace truefork::posix

@@ -1,0 +1,169 @@
+// Linux: what this process has open, as /proc and sock_diag(7) tell it.
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "../posix/result.h"
+#include "platform.h"
+#include "spare_descriptor.h"
+
+namespace truefork::platform {
+
+namespace {
+
+// Not /proc/self: a thread may have a table of its own (CLOSE_RANGE_UNSHARE), and self shows the main thread's.
+constexpr char table_folder[] = "/proc/thread-self/fd";
+
+int read_table(std::vector<int>& fds) {
+  DIR* const folder = opendir(table_folder);
+  if (folder == nullptr) return -errno;
+  const int own = dirfd(folder);
+  while (const dirent* entry = readdir(folder)) {
+    const int fd = atoi(entry->d_name);
+    if (entry->d_name[0] != '.' && fd != own) fds.push_back(fd);
+  }
+  closedir(folder);
+  return 0;
+}
+
+std::string target_of(int fd) {
+  const std::string link = std::string(table_folder) + '/' + std::to_string(fd);
+  char target[PATH_MAX];
+  const ssize_t size = readlink(link.c_str(), target, sizeof target);
+  return size < 0 ? std::string() : std::string(target, static_cast<size_t>(size));
+}
+
+int read_pid(int fd, int64_t& pid) {
+  const std::string path = "/proc/thread-self/fdinfo/" + std::to_string(fd);
+  FILE* const info = fopen(path.c_str(), "re");
+  if (info == nullptr) return -errno;
+  char line[128];
+  while (fgets(line, sizeof line, info) != nullptr) {
+    if (strncmp(line, "Pid:", 4) == 0) pid = strtoll(line + 4, nullptr, 10);
+  }
+  fclose(info);
+  return 0;
+}
+
+int64_t pid_of_pidfd(int fd) {
+  int64_t pid = 0;
+  if (read_pid(fd, pid) == -EMFILE) with_spare_descriptor([fd, &pid] { return read_pid(fd, pid); });
+  return pid;
+}
+
+// The inode of a UNIX socket's other end, or 0. fork/socketpairs.cc asks the same without libc.
+unsigned ask_peer(int netlink, unsigned inode) noexcept {
+  struct {
+    nlmsghdr header;
+    unix_diag_req request;
+  } question{};
+  question.header.nlmsg_len = sizeof question;
+  question.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  question.header.nlmsg_flags = NLM_F_REQUEST;
+  question.request.sdiag_family = AF_UNIX;
+  question.request.udiag_states = ~0U;
+  question.request.udiag_ino = inode;
+  question.request.udiag_show = UDIAG_SHOW_PEER;
+  question.request.udiag_cookie[0] = question.request.udiag_cookie[1] = ~0U;  // none is known
+  alignas(nlmsghdr) char answer[1024]{};
+  if (send(netlink, &question, sizeof question, 0) < 0) return 0;
+  // The kernel has answered before send returns.
+  const ssize_t size = recv(netlink, answer, sizeof answer, MSG_DONTWAIT);
+  const auto* const header = reinterpret_cast<const nlmsghdr*>(answer);
+  if (size < static_cast<ssize_t>(sizeof *header) || header->nlmsg_type != SOCK_DIAG_BY_FAMILY) return 0;
+  int left = static_cast<int>(header->nlmsg_len - NLMSG_LENGTH(sizeof(unix_diag_msg)));
+  const auto* attribute = reinterpret_cast<const rtattr*>(answer + NLMSG_LENGTH(sizeof(unix_diag_msg)));
+  for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
+    if (attribute->rta_type == UNIX_DIAG_PEER) return *static_cast<const uint32_t*>(RTA_DATA(attribute));
+  }
+  return 0;
+}
+
+// Without sock_diag (CONFIG_UNIX_DIAG) no peer is known.
+int name_peers(std::vector<named_descriptor>& descriptors) {
+  const int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  if (netlink < 0) return -errno;
+  for (named_descriptor& row : descriptors) {
+    unsigned inode = 0;
+    sockaddr name{};
+    socklen_t size = sizeof name;
+    if (sscanf(row.target.c_str(), "socket:[%u]", &inode) != 1) continue;
+    if (getsockname(row.fd, &name, &size) != 0 || name.sa_family != AF_UNIX) continue;
+    const unsigned peer = ask_peer(netlink, inode);
+    if (peer != 0) row.peer = "socket:[" + std::to_string(peer) + ']';
+  }
+  close(netlink);
+  return 0;
+}
+
+}  // namespace
+
+int close_range(unsigned first, unsigned last, int flags) noexcept {
+  constexpr long number = 436;  // on every processor; Linux 5.9, glibc 2.34
+  return static_cast<int>(from_errno(syscall(number, first, last, flags)));
+}
+
+int list_descriptors(std::vector<int>& fds) {
+  int failure = read_table(fds);
+  if (failure == -EMFILE) {
+    fds.clear();
+    failure = with_spare_descriptor([&fds] { return read_table(fds); });
+    // The one that was closed there for the folder's sake is open here.
+    if (failure == 0 && fcntl(STDERR_FILENO, F_GETFD) >= 0) fds.push_back(STDERR_FILENO);
+  }
+  std::sort(fds.begin(), fds.end());
+  return failure;
+}
+
+bool wakes_event_loop(int fd) {
+  const std::string target = target_of(fd);
+  return target == "anon_inode:[eventpoll]" || target == "anon_inode:[eventfd]" || target == "anon_inode:[io_uring]";
+}
+
+int name_descriptors(std::vector<named_descriptor>& descriptors) {
+  std::vector<int> fds;
+  const int failure = list_descriptors(fds);
+  if (failure != 0) return failure;
+  for (const int fd : fds) {
+    named_descriptor row{fd, target_of(fd), {}, 0};
+    if (row.target.compare(0, 6, "pipe:[") == 0) row.peer = row.target;  // one inode has both ends
+    if (row.target.find("[pidfd]") != std::string::npos) row.pid = pid_of_pidfd(fd);
+    descriptors.push_back(row);
+  }
+  if (name_peers(descriptors) == -EMFILE) with_spare_descriptor([&descriptors] { return name_peers(descriptors); });
+  return 0;
+}
+
+const char* tcp_state(int fd) noexcept {
+  // TCP_* of <netinet/tcp.h>, in its order.
+  static constexpr const char* names[] = {
+      nullptr,     "established", "syn-sent",   "syn-recv", "fin-wait-1", "fin-wait-2",
+      "time-wait", "unconnected", "close-wait", "last-ack", "listening",  "closing",
+  };
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return nullptr;
+  return info.tcpi_state < sizeof names / sizeof *names ? names[info.tcpi_state] : nullptr;
+}
+
+const int send_flags = MSG_NOSIGNAL;
+const int receive_flags = MSG_CMSG_CLOEXEC;
+const int pidfd_message = 4;  // SCM_PIDFD, Linux 6.5, where SO_PASSPIDFD is set
+
+void refuse_sigpipe(int /*socket*/) noexcept {}
+
+}  // namespace truefork::platform
