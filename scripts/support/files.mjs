@@ -20,6 +20,9 @@ export function compiledTests() {
     .map((path) => join('out', path.replace(/\.ts$/, '.js')))
 }
 
+/** Whether a test repeats the same thing for long. */
+export const isLong = (path) => /\/(soak|leaks|fork-all-(exit|failures|leaks)|fork-(exit|memory))\.test\.js$/.test(path)
+
 /** The sources that binding.gyp lists for a platform. But for its comments it is a literal of JavaScript's, too. */
 export function listedSources(platform, target_arch = process.arch) {
   const text = readFileSync(join(root, 'binding.gyp'), 'utf8').replace(/^ *#.*$/gm, '')
