@@ -34,7 +34,8 @@ constexpr uint64_t is_swapped = 1 << 4;
 
 }  // namespace
 
-int touched_pages::open() noexcept {
+int touched_pages::open(means chosen) noexcept {
+  if (chosen == means::by_entries) cannot_scan_ = true;
   const long file = call(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
   pagemap_ = static_cast<int>(file);
   return file < 0 ? pagemap_ : 0;

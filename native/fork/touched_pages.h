@@ -15,8 +15,10 @@ struct page_run {
 // Walks over the runs of such pages of a range at a time.
 class touched_pages {
  public:
-  // 0 or a negative error number.
-  int open() noexcept;
+  enum class means { by_scan, by_entries };
+
+  // 0 or a negative error number. What can't be scanned is read entry by entry anyway.
+  int open(means chosen = means::by_scan) noexcept;
   void close() noexcept;
 
   void begin(uint64_t start, uint64_t end) noexcept;
