@@ -44,6 +44,12 @@ struct glibc_mutex {
     return (kind & robust) != 0 || !listed;
   }
 
+  // Whether the kernel keeps its owner, as of one that lends priority while somebody waits; futex(2), FUTEX_LOCK_PI.
+  // `owner` is only set once that call has returned.
+  bool is_held_in_kernel() const noexcept {
+    return (kind & ~known_bits) == 0 && (kind & inherits_priority) != 0 && (lock & tid_mask) != 0;
+  }
+
   void set_owner(int32_t tid) noexcept {
     if ((kind & (robust | inherits_priority)) != 0) lock = (lock & ~tid_mask) | static_cast<uint32_t>(tid);
     owner = tid;

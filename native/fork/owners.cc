@@ -121,7 +121,9 @@ bool waits_for_owned_mutex(const thread_slot& slot, const thread_table& threads)
     return false;
   }
   const auto mutex = quiet::read_at<glibc_mutex>(argument);
-  return mutex.owner > 0 && tid_map(threads).may_contain(static_cast<uint32_t>(mutex.owner)) && mutex.is_held();
+  const tid_map tids(threads);
+  if (mutex.is_held_in_kernel() && tids.may_contain(mutex.lock & glibc_mutex::tid_mask)) return true;
+  return mutex.owner > 0 && tids.may_contain(static_cast<uint32_t>(mutex.owner)) && mutex.is_held();
 }
 
 // In libc's locks, with its own tid at hand: a tid that isn't in a register there is on the stack.
