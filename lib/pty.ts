@@ -49,8 +49,8 @@ export function openpty(options?: OpenptyOptions): Pty {
  * @returns in the parent the child's pid and the master (FD_CLOEXEC), to be closed; in the child pid 0 and fd -1
  * @throws as {@link openpty} and {@link fork}; no descriptor is left then. Source: forkpty(3), BSD.
  *
- * What was already made of process.stdin, stdout and stderr goes on in the child on the new terminal, but stays of the
- * kind that it was: `isTTY` and `columns` are the parent's. What is used there for the first time is a terminal.
+ * What the parent already made of process.stdin, stdout and stderr goes on in the child on the new terminal, but stays
+ * of the kind that it was: `isTTY` says what the parent's was. What is used there for the first time is a terminal.
  */
 export function forkpty(options?: ForkptyOptions): { pid: number; fd: number } {
   const { rows, columns, ...forkOptions } = toOptions(options, 'options')
@@ -65,6 +65,7 @@ export function forkpty(options?: ForkptyOptions): { pid: number; fd: number } {
   }
   if (pid === 0) {
     binding.enterPty(master, slave)
+    process.emit('SIGWINCH', 'SIGWINCH') // a stream made for another terminal remembers that one's size
     return { pid, fd: -1 }
   }
   closeSync(slave)
@@ -99,7 +100,8 @@ export function tcsetwinsize(fd: number, size: WindowSize): void {
 
 function toSize({ rows, columns }: Record<string, unknown>): WindowSize | undefined {
   if (rows === undefined && columns === undefined) return undefined
-  return { rows: toCount(rows ?? 0, 'options.rows'), columns: toCount(columns ?? 0, 'options.columns') }
+  const count = (value: unknown, name: string): number => (value === undefined ? 0 : toCount(value, name))
+  return { rows: count(rows, 'options.rows'), columns: count(columns, 'options.columns') }
 }
 
 function toCount(value: unknown, name: string): number {
