@@ -215,12 +215,11 @@ function run(line: string): void {
     return
   }
   const job = launch(commands, line.replace(/&\s*$/, '').trim(), !background)
-  if (job.processes.size === 0) return
-  if (background) {
+  if (background && job.processes.size > 0) {
     jobs.set(job.id, job)
     say(`[${job.id}] ${job.pgid}`)
-  } else {
-    waitInForeground(job)
+  } else if (!background) {
+    waitInForeground(job) // even for nobody: a leader that failed to exec had been in the foreground by then
   }
 }
 
