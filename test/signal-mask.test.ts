@@ -195,3 +195,27 @@ t.test(
     t.same(lines, [['SIGSEGV', 'SIGPROF'], [true]])
   },
 )
+
+t.test('what is no set of signals is refused, and nothing is blocked', async (t) => {
+  const before = sigprocmask(SIG_BLOCK, [])
+  for (const value of [undefined, null, 1, {}, 'SIGTERM']) {
+    t.throws(() => sigprocmask(SIG_BLOCK, value as never), { code: 'ERR_INVALID_ARG_TYPE', message: /"signals"/ })
+  }
+  for (const value of ['SIGNOTHING', 'TERM', '']) {
+    t.throws(() => sigprocmask(SIG_BLOCK, ['SIGTERM', value] as never), { code: 'ERR_INVALID_ARG_VALUE' })
+  }
+  for (const value of [0, -1, NSIG, 1.5, Number.NaN]) {
+    t.throws(() => sigprocmask(SIG_BLOCK, ['SIGTERM', value]), { code: 'ERR_OUT_OF_RANGE', message: /"signals\[1\]"/ })
+  }
+  t.throws(
+    () => {
+      sigprocmask(SIG_BLOCK, {
+        get [Symbol.iterator](): never {
+          throw new Error('a getter')
+        },
+      })
+    },
+    { message: 'a getter' },
+  )
+  t.same(sigprocmask(SIG_BLOCK, []), before)
+})
