@@ -36,7 +36,8 @@ export function killpg(pgid: number, signal: Signal): void {
  * @param how SIG_BLOCK: these as well; SIG_UNBLOCK: these no longer; SIG_SETMASK: these and no others
  * @param signals names or numbers
  * @returns the signals that were blocked before, for SIG_SETMASK to put them back
- * @throws PosixError EINVAL: unknown `how`; ETIMEDOUT: a thread can't be made to block them, and nothing is changed
+ * @throws PosixError EINVAL: unknown `how`; ETIMEDOUT, EMFILE: the other threads can't be made
+ *   to block them, and nothing is changed
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE: not iterable, no signal
  *
  * The mask is the calling thread's; programs that it execs or spawns, and children that it forks, begin with it. What

@@ -72,6 +72,8 @@ t.test('Ctrl-Z stops a job; bg and fg have it go on', async (t) => {
   const session = await startShell(t)
   await enter(session, 'cat | cat')
   const group = await foreground(session, true)
+  session.type('both are there\n')
+  await session.seen('both are there\r\nboth are there\r\n') // the echo, and what two cats passed on
   session.type('\x1a')
   await session.seen('[1] Stopped  cat | cat\r\n$ ')
   t.equal(await foreground(session, false), session.pid)
@@ -79,7 +81,7 @@ t.test('Ctrl-Z stops a job; bg and fg have it go on', async (t) => {
   await enter(session, 'fg')
   t.equal(await foreground(session, true), group)
   session.type('typed\n')
-  await session.seen('typed\r\ntyped\r\n') // the echo, and what two cats passed on
+  await session.seen('typed\r\ntyped\r\n')
   session.type('\x1a')
   await session.seen('[1] Stopped  cat | cat\r\n$ ')
   // A job in the background may not read: it is stopped again when it does.
@@ -115,10 +117,12 @@ t.test('a job in the background tells of its end, and leaves the terminal to the
 
 t.test('Ctrl-D leaves, and what is stopped is not left behind', async (t) => {
   const session = await startShell(t)
-  await enter(session, 'sleep 600')
+  await enter(session, 'cat')
   const group = await foreground(session, true)
+  session.type('it is there\n')
+  await session.seen('it is there\r\nit is there\r\n')
   session.type('\x1a')
-  await session.seen('Stopped  sleep 600\r\n$ ')
+  await session.seen('Stopped  cat\r\n$ ')
   session.type('\x04')
   t.same(await session.ended(), { kind: 'exited', code: 0 })
   for (;;) {

@@ -11,7 +11,7 @@ const patienceMs = 30_000
 interface Supervisor {
   process: ChildProcess
   pid: number
-  /** Waits for a line of its log, after the last that was waited for, and returns what the pattern catches. */
+  /** Waits for a line of its log, after the last that this pattern has found, and returns what the pattern catches. */
   logged(pattern: RegExp): Promise<number>
   log(): string[]
   ended(): Promise<{ code: number | null; signal: NodeJS.Signals | null }>
@@ -23,7 +23,8 @@ function supervise(t: Test, services: readonly string[], env: Record<string, str
     env: { ...cleanEnv(), ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  let [text, at] = ['', 0]
+  let text = ''
+  const seen = new Map<string, number>() // how many lines each pattern has behind it: services write among its own
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk
   })
@@ -41,9 +42,9 @@ function supervise(t: Test, services: readonly string[], env: Record<string, str
   const find = async (pattern: RegExp): Promise<number> => {
     for (;;) {
       const lines = text.split('\n').slice(0, -1)
-      const index = lines.findIndex((line, number) => number >= at && pattern.test(line))
+      const index = lines.findIndex((line, number) => number >= (seen.get(pattern.source) ?? 0) && pattern.test(line))
       if (index !== -1) {
-        at = index + 1
+        seen.set(pattern.source, index + 1)
         return Number(pattern.exec(lines[index] as string)?.[1])
       }
       if (child.exitCode !== null) throw new Error(`ended without ${pattern}: ${text}`)

@@ -11,6 +11,8 @@ import { closing, descriptorsOfProgram } from './support/shell'
 const failure = (code: string, syscall: string) => ({ name: 'PosixError', code, syscall })
 const notLinux = process.platform !== 'linux' && 'only Linux has /proc'
 
+t.setTimeout(300_000) // two thousand processes on a busy machine
+
 // all(fd): what comes from a master until nobody has the slave any more.
 const prelude = `
   Object.assign(globalThis, require('truefork'))
@@ -252,7 +254,6 @@ t.test('the child can become a program', async (t) => {
 }) // pgrp-06
 
 t.test('two thousand in a row leave no descriptor, no zombie and no terminal', { skip: notLinux }, async (t) => {
-  t.setTimeout(240_000)
   const lines = await run(
     `
     const state = () => [fs.readdirSync('/proc/self/fd').length, fs.readFileSync('/proc/sys/kernel/pty/nr', 'utf8').trim()]

@@ -117,6 +117,17 @@ t.test('no other thread takes what the main thread blocks', { skip: withoutAllTh
   )
 })
 
+t.test("a full table of descriptors is in nobody's way", { skip: withoutAllThreads }, async (t) => {
+  const lines = await run(`
+    const { hard } = getrlimit('nofile')
+    setrlimit('nofile', 60, hard)
+    try { for (;;) dup(0) } catch {}
+    sigprocmask(SIG_BLOCK, ['SIGUSR2'])
+    kill(process.pid, 'SIGUSR2')
+    say([sigpending(), getrlimit('nofile').soft])`)
+  t.same(lines, [[['SIGUSR2'], 60]])
+})
+
 t.test("a Worker's mask is its own", async (t) => {
   const worker = `
     const { sigprocmask, SIG_BLOCK } = require('truefork')

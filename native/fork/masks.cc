@@ -52,11 +52,17 @@ int block_in_other_threads(const sigset_t& signals) {
   const own_proc readable;
   int failure = 0;
   thread_table* const table = prepare_stop(failure);
-  if (table == nullptr) return failure;
+  if (table == nullptr) return failure == -ENOENT ? 0 : failure;  // without /proc no thread can be stopped
   const uint64_t all = ~uint64_t{0};
   uint64_t mask = 0;
   system_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof all);
+  // To list the threads takes a descriptor, though the program may have used up its own.
+  rlimit64 own{};
+  system_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&own);
+  const rlimit64 raised{own.rlim_max, own.rlim_max};
+  system_call(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&raised, 0);
   failure = block_in_stopped_threads(*table, word);
+  system_call(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&own, 0);
   system_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof mask);
   return failure;
 }

@@ -28,8 +28,8 @@ getpgid(0) satisfies number
 getpgrp() satisfies number
 getsid(0) satisfies number
 setsid() satisfies number
-setpgid(0, 0) satisfies void
-tcsetpgrp(0, tcgetpgrp(0)) satisfies void
+setpgid(0, 0)
+tcsetpgrp(0, tcgetpgrp(0))
 
 const previous: Signal[] = sigprocmask(SIG_BLOCK, new Set(['SIGTERM', 35] as const))
 sigprocmask(SIG_BLOCK, previous)
