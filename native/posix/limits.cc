@@ -9,12 +9,8 @@ namespace truefork::posix {
 
 namespace {
 
-// glibc's headers have C++ see an enumeration where POSIX has an int.
-#ifdef __GLIBC__
-using resource_type = __rlimit_resource_t;
-#else
-using resource_type = int;
-#endif
+// An int by POSIX; glibc has C++ see an enumeration.
+using resource_type = decltype(RLIMIT_CPU);
 
 }  // namespace
 
