@@ -25,7 +25,7 @@ t.test('a child gets its signal when its parent ends', { skip: notLinux }, async
       if (child === 0) {
         prctl.setPdeathsig('SIGTERM')
         tell(process.pid)
-        for (;;) fs.readSync(readEnd, Buffer.alloc(1)) // there is nothing to read
+        for (;;) fs.readSync(pipe()[0], Buffer.alloc(1)) // there is nothing to read
       }
       for (;;) process.kill(process.pid, 'SIGSTOP')
     }
