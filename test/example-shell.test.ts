@@ -6,7 +6,7 @@ import { root } from './support/program'
 import { type Session, startSession } from './support/session'
 
 async function startShell(t: Test): Promise<Session> {
-  const session = startSession(t, [process.execPath, join(root, 'out', 'examples', '13-shell.js')])
+  const session = startSession(t, [process.execPath, join(root, 'out', 'examples', '15-shell.js')])
   await session.seen('$ ')
   return session
 }

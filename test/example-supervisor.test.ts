@@ -18,7 +18,7 @@ interface Supervisor {
 }
 
 function supervise(t: Test, services: readonly string[], env: Record<string, string> = {}): Supervisor {
-  const program = join(root, 'out', 'examples', '14-supervisor.js')
+  const program = join(root, 'out', 'examples', '16-supervisor.js')
   const child = spawn(process.execPath, [program, ...services], {
     env: { ...cleanEnv(), ...env },
     stdio: ['ignore', 'pipe', 'inherit'],

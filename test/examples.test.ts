@@ -187,11 +187,11 @@ const checks: Readonly<Record<string, (t: Test, lines: string[]) => void | Promi
     t.equal(answered, Number(/^child (\d+)/.exec(child ?? '')?.[1]))
   },
 
-  '13-shell'(t, lines) {
+  '15-shell'(t, lines) {
     t.same(lines, ['HELLO SHELL', '/', 'a command is missing', 'no such job'])
   },
 
-  '14-supervisor'(t, lines) {
+  '16-supervisor'(t, lines) {
     caughtNumbers(t, lines, [
       /^supervisor (\d+)$/,
       /^service 1 started as (\d+)$/,
@@ -218,10 +218,10 @@ const checks: Readonly<Record<string, (t: Test, lines: string[]) => void | Promi
 
 // What the examples are given that want something.
 const inputs: Readonly<Record<string, string>> = {
-  '13-shell': 'echo "hello shell" | tr a-z A-Z\ncd /\npwd\n|\nfg\nexit 0\n',
+  '15-shell': 'echo "hello shell" | tr a-z A-Z\ncd /\npwd\n|\nfg\nexit 0\n',
 }
 const words: Readonly<Record<string, readonly string[]>> = {
-  '14-supervisor': ['kill -TERM $PPID; exec sleep 600'],
+  '16-supervisor': ['kill -TERM $PPID; exec sleep 600'],
 }
 
 // It ends before its children, which is its lesson.
