@@ -40,6 +40,9 @@ export interface RawTableRow {
   socket: SocketInfo | null
 }
 
+/** A bigint, or Infinity for no limit. */
+export type RawLimit = number | bigint
+
 export interface RawSpawnOptions {
   fileActions: readonly FileAction[]
   setpgroup?: number | undefined
@@ -89,8 +92,34 @@ interface Binding {
   getpid(): number
   getppid(): number
   gettid(): number
+  getpgid(pid: number): Result
+  setpgid(pid: number, pgid: number): Result
+  getpgrp(): number
+  setsid(): Result
+  getsid(pid: number): Result
+  tcgetpgrp(fd: number): Result
+  tcsetpgrp(fd: number, pgid: number): Result
   kill(pid: number, signal: number): Result
   killpg(pgid: number, signal: number): Result
+  sigprocmask(how: number, signals: readonly number[]): [failure: Result, ...previous: number[]]
+  sigpending(): [failure: Result, ...pending: number[]]
+  getrlimit(resource: number): [failure: Result, soft: RawLimit, hard: RawLimit]
+  setrlimit(resource: number, soft: RawLimit, hard: RawLimit): Result
+  prlimit(
+    pid: number,
+    resource: number,
+    soft?: RawLimit,
+    hard?: RawLimit,
+  ): [failure: Result, soft: RawLimit, hard: RawLimit]
+  setPdeathsig(signal: number): Result
+  setChildSubreaper(on: boolean): Result
+  openpty(
+    rows: number | undefined,
+    columns: number | undefined,
+  ): [failure: Result, master: number, slave: number, name: string, failedStep: string | null]
+  enterPty(master: number, slave: number): void
+  tcgetwinsize(fd: number): [failure: Result, rows: number, columns: number]
+  tcsetwinsize(fd: number, rows: number, columns: number): Result
   pipe(): [failure: Result, readEnd: number, writeEnd: number]
   pipe2(flags: number): [failure: Result, readEnd: number, writeEnd: number]
   dup(fd: number): Result

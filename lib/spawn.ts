@@ -42,7 +42,7 @@ export interface PosixSpawnOptions {
   setsid?: boolean | undefined
   /** Effective user and group become the real ones. */
   resetids?: boolean | undefined
-  /** The signal mask; default: none blocked. */
+  /** The signal mask; default: what sigprocmask has blocked in this thread. */
   setsigmask?: Iterable<Signal> | undefined
   /** The signals to be set to their default; default: all, as Node ignores SIGPIPE. */
   setsigdef?: Iterable<Signal> | undefined

@@ -187,6 +187,20 @@ const checks: Readonly<Record<string, (t: Test, lines: string[]) => void | Promi
     t.equal(answered, Number(/^child (\d+)/.exec(child ?? '')?.[1]))
   },
 
+  '15-shell'(t, lines) {
+    t.same(lines, ['HELLO SHELL', '/', 'a command is missing', 'no such job'])
+  },
+
+  '16-supervisor'(t, lines) {
+    caughtNumbers(t, lines, [
+      /^supervisor (\d+)$/,
+      /^service 1 started as (\d+)$/,
+      /^SIGTERM: stopping$/,
+      /^service 1 ended: {"kind":"signaled","signal":"SIGTERM","core":false}$/,
+      /^nobody is left$/,
+    ])
+  },
+
   tour(t, lines) {
     const steps = lines.filter((line) => /^\d+\. /.test(line))
     t.equal(lines.at(-1), `All ${steps.length} steps hold on this machine.`)
@@ -202,6 +216,14 @@ const checks: Readonly<Record<string, (t: Test, lines: string[]) => void | Promi
   },
 }
 
+// What the examples are given that want something.
+const inputs: Readonly<Record<string, string>> = {
+  '15-shell': 'echo "hello shell" | tr a-z A-Z\ncd /\npwd\n|\nfg\nexit 0\n',
+}
+const words: Readonly<Record<string, readonly string[]>> = {
+  '16-supervisor': ['kill -TERM $PPID; exec sleep 600'],
+}
+
 // It ends before its children, which is its lesson.
 const endsFirst = '03-shared-stdout'
 const childless = join(__dirname, 'examples', 'childless.js')
@@ -209,7 +231,10 @@ const childless = join(__dirname, 'examples', 'childless.js')
 for (const [name, check] of Object.entries(checks)) {
   t.test(`${name} prints what it teaches, and no process of it remains`, async (t) => {
     const preload = name === endsFirst ? [] : ['--require', childless]
-    const { code, signal, stdout, stderr } = await runNode([...preload, join('out', 'examples', `${name}.js`)])
+    const { code, signal, stdout, stderr } = await runNode(
+      [...preload, join('out', 'examples', `${name}.js`), ...(words[name] ?? [])],
+      { input: inputs[name] ?? '' },
+    )
     t.same({ code, signal, stderr }, { code: 0, signal: null, stderr: '' })
     await check(t, stdout.trimEnd().split('\n'))
   })

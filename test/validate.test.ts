@@ -228,6 +228,20 @@ t.test('every number of the other calls has to be an int32', async (t) => {
       ['pgid', 0],
       ['signal', 0],
     ],
+    getpgid: [['pid', 0]],
+    setpgid: [
+      ['pid', 0],
+      ['pgid', 0],
+    ],
+    getsid: [['pid', 0]],
+    tcgetpgrp: [['fd', 0]],
+    tcsetpgrp: [
+      ['fd', 0],
+      ['pgid', 0],
+    ],
+    tcgetwinsize: [['fd', 0]],
+    sigprocmask: [['how', 0]],
+    prlimit: [['pid', 0]],
     pipe2: [['flags', 0]],
     dup: [['fd', 0]],
     dup2: [

@@ -5,3 +5,8 @@ import { writeSync } from 'node:fs'
 export function say(line: string): void {
   writeSync(1, `${line}\n`)
 }
+
+/** Writes without ending the line. */
+export function prompt(text: string): void {
+  writeSync(1, text)
+}

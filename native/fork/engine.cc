@@ -127,6 +127,12 @@ engine* prepare_engine(int& failure, const char*& step) {
   return &prepared;
 }
 
+thread_table* prepare_stop(int& failure) {
+  thread_table& threads = instance().threads;
+  failure = prepare_slots(threads);
+  return failure == 0 ? &threads : nullptr;
+}
+
 void release_engine(engine& prepared) {
   munmap(prepared.child, sizeof(verdict));
   prepared.child = nullptr;

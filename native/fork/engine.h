@@ -39,6 +39,9 @@ fork_outcome fork_prepared(engine& prepared) noexcept;
 // Prepares all of it, V8's heap included. Returns null and fills `failure` and `step` where that fails.
 engine* prepare_engine(int& failure, const char*& step);
 
+// Prepares what stop_threads needs. Null, with `failure` filled, where that fails.
+thread_table* prepare_stop(int& failure);
+
 // Gives back what serves one fork only.
 void release_engine(engine& prepared);
 

@@ -2,6 +2,7 @@
 #ifndef TRUEFORK_FORK_FORK_H_
 #define TRUEFORK_FORK_FORK_H_
 
+#include <signal.h>
 #include <sys/types.h>
 #include <uv.h>
 
@@ -40,6 +41,10 @@ std::vector<unrebuilt_descriptor> unrebuilt_descriptors();
 // Leaves a pipe, or a socketpair, to be one for parent and child: fork_all makes anew those that a process has
 // for itself alone.
 void share_pipe(int fd);
+
+// Has every other thread block these signals, too, those that tell of a fault in the thread itself excepted. Where
+// fork_all can't be had they stay as they are. 0 or a negative error number.
+int block_in_other_threads(const sigset_t& signals);
 
 // Keeps track of V8's heap, so that it needn't be looked for at each fork.
 void track_heap();

@@ -14,6 +14,8 @@ fork_outcome fork_all(bool /*share_rings*/) { return {-ENOSYS, "fork", 0}; }
 
 std::vector<unrebuilt_descriptor> unrebuilt_descriptors() { return {}; }
 
+int block_in_other_threads(const sigset_t& /*signals*/) { return 0; }
+
 // What a child inherits here is shared in any case.
 void share_pipe(int /*fd*/) {}
 

@@ -4,6 +4,7 @@
 
 #include "../fork/pool_barrier.h"
 #include "../platform/platform.h"
+#include "../posix/prctl.h"
 #include "marshal.h"
 #include "thunks.h"
 
@@ -74,8 +75,12 @@ fork::fork_outcome fork_with_quiet_pool(uv_loop_t* loop, bool all, int drain, bo
       return {failure, "uv_queue_work", 0};
     }
   }
+  const pid_t self = ::getpid();
   const fork::fork_outcome outcome = all ? fork::fork_all(share_rings) : fork::fork_caller(loop);
-  if (outcome.pid == 0) let_siblings_go(loop);
+  if (outcome.pid == 0) {
+    posix::note_parent(self);
+    let_siblings_go(loop);
+  }
   if (barrier == nullptr) return outcome;
   if (outcome.pid == 0 && !all) {
     barrier->abandon(loop);

@@ -12,10 +12,10 @@ std::string to_bytes(const Napi::Value& value) {
 
 int32_t to_int(const Napi::Value& value) { return value.As<Napi::Number>().Int32Value(); }
 
-bool to_signal_set(const Napi::Array& signals, sigset_t& set) {
+bool to_signal_set(const Napi::Array& signals, sigset_t& set, bool lenient) {
   sigemptyset(&set);
   for (uint32_t i = 0; i < signals.Length(); ++i) {
-    if (sigaddset(&set, to_int(signals.Get(i))) != 0) return false;
+    if (sigaddset(&set, to_int(signals.Get(i))) != 0 && !lenient) return false;
   }
   return true;
 }

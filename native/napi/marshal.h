@@ -18,8 +18,9 @@ std::string to_bytes(const Napi::Value& value);
 
 int32_t to_int(const Napi::Value& value);
 
-// Signal numbers as a set. False when the C library refuses one, as glibc does its own 32 and 33.
-bool to_signal_set(const Napi::Array& signals, sigset_t& set);
+// Signal numbers as a set. False when the C library refuses one, as glibc does its own 32 and 33, unless `lenient`
+// leaves those out.
+bool to_signal_set(const Napi::Array& signals, sigset_t& set, bool lenient = false);
 
 // A list of strings as exec takes it: pointers with a null at the end.
 class string_list {

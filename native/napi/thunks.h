@@ -17,6 +17,10 @@ thunk exec, fexecve, posix_spawn, wait4, waitid;
 thunk wifexited, wexitstatus, wifsignaled, wtermsig, wcoredump, wifstopped, wstopsig, wifcontinued;
 // ids.cc, signals.cc
 thunk getpid, getppid, gettid, kill, killpg;
+thunk getpgid, setpgid, getpgrp, setsid, getsid, tcgetpgrp, tcsetpgrp, sigprocmask, sigpending;
+// limits.cc, prctl.cc, pty.cc
+thunk getrlimit, setrlimit, prlimit, set_pdeathsig, set_child_subreaper;
+thunk openpty, enter_pty, tcgetwinsize, tcsetwinsize;
 // descriptors.cc
 thunk pipe, pipe2, dup, dup2, dup3, fcntl, closefrom, close_range, umask;
 // sockets.cc, descriptor_table.cc

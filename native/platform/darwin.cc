@@ -4,6 +4,7 @@
 #include <libproc.h>
 #include <mach/mach.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -22,6 +23,32 @@ int64_t gettid() noexcept {
   pthread_threadid_np(nullptr, &tid);
   return static_cast<int64_t>(tid);
 }
+
+int prlimit(pid_t pid, int resource, const rlimit* wanted, rlimit* previous) noexcept {
+  // There is no such call. That of this process is getrlimit and setrlimit.
+  if (pid != 0 && pid != getpid()) return -ENOSYS;
+  const int failure = from_errno(getrlimit(resource, previous));
+  return failure != 0 || wanted == nullptr ? failure : from_errno(setrlimit(resource, wanted));
+}
+
+int set_parent_death_signal(int /*signal*/) noexcept { return -ENOSYS; }
+int set_child_subreaper(bool /*on*/) noexcept { return -ENOSYS; }
+
+int open_pty_master() noexcept {
+  const int master = from_errno(posix_openpt(O_RDWR | O_NOCTTY));  // takes no O_CLOEXEC
+  if (master >= 0) fcntl(master, F_SETFD, FD_CLOEXEC);
+  return master;
+}
+
+int open_pty_slave(int /*master*/, const char* name) noexcept {
+  return from_errno(open(name, O_RDWR | O_NOCTTY | O_CLOEXEC));
+}
+
+int ptsname(int master, char* name, size_t size) noexcept { return from_errno(ptsname_r(master, name, size)); }
+
+// A forked child's kqueue is new, and libuv fills it only when its loop goes on.
+bool unwatch(int /*loop_fd*/, int /*fd*/) noexcept { return false; }
+void watch_input(int /*loop_fd*/, int /*fd*/) noexcept {}
 
 int pipe2(int* /*descriptors*/, int /*flags*/) noexcept { return -ENOSYS; }
 int dup3(int /*fd*/, int /*new_fd*/, int /*flags*/) noexcept { return -ENOSYS; }

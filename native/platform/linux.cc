@@ -4,7 +4,10 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -116,6 +119,41 @@ int read_threads(std::vector<thread_info>& threads, int64_t left_out) {
 char** environment() noexcept { return environ; }
 
 int64_t gettid() noexcept { return syscall(SYS_gettid); }  // glibc has had a wrapper since 2.30
+
+int prlimit(pid_t pid, int resource, const rlimit* wanted, rlimit* previous) noexcept {
+  // The kernel's rlimit64 is libc's rlimit on 64-bit machines; prlimit(2).
+  static_assert(sizeof(rlim_t) == 8);
+  return static_cast<int>(from_errno(syscall(SYS_prlimit64, pid, resource, wanted, previous)));
+}
+
+int set_parent_death_signal(int signal) noexcept { return from_errno(prctl(PR_SET_PDEATHSIG, signal)); }
+
+int set_child_subreaper(bool on) noexcept {
+  return from_errno(prctl(PR_SET_CHILD_SUBREAPER, on ? 1L : 0L, 0L, 0L, 0L));
+}
+
+int open_pty_master() noexcept { return from_errno(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)); }
+
+int open_pty_slave(int master, const char* name) noexcept {
+  constexpr int flags = O_RDWR | O_NOCTTY | O_CLOEXEC;
+  // By the master and not by its path, which may lead elsewhere in another mount namespace; Linux 4.13, ioctl_tty(2).
+  const int slave = from_errno(ioctl(master, TIOCGPTPEER, flags));
+  return slave == -EINVAL || slave == -ENOTTY ? from_errno(open(name, flags)) : slave;
+}
+
+int ptsname(int master, char* name, size_t size) noexcept { return from_code(ptsname_r(master, name, size)); }
+
+bool unwatch(int loop_fd, int fd) noexcept {
+  epoll_event none{};  // not null: a bug of Linux before 2.6.9; epoll_ctl(2)
+  return epoll_ctl(loop_fd, EPOLL_CTL_DEL, fd, &none) == 0;
+}
+
+void watch_input(int loop_fd, int fd) noexcept {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = fd;  // as libuv has it
+  epoll_ctl(loop_fd, EPOLL_CTL_ADD, fd, &event);
+}
 
 int pipe2(int descriptors[2], int flags) noexcept { return from_errno(::pipe2(descriptors, flags)); }
 

@@ -20,6 +20,20 @@ char** environment() noexcept;
 // The kernel's id of the calling thread.
 int64_t gettid() noexcept;
 
+int prlimit(pid_t pid, int resource, const rlimit* wanted, rlimit* previous) noexcept;
+int set_parent_death_signal(int signal) noexcept;
+int set_child_subreaper(bool on) noexcept;
+
+// A new pseudo-terminal's two ends, FD_CLOEXEC and nobody's controlling terminal, and its path.
+int open_pty_master() noexcept;
+int open_pty_slave(int master, const char* name) noexcept;
+int ptsname(int master, char* name, size_t size) noexcept;
+
+// An event loop's descriptor watches the file that `fd` names, not the name. Before another file gets the name: stops
+// watching, and tells whether it did. Afterwards: watches the new one for input.
+bool unwatch(int loop_fd, int fd) noexcept;
+void watch_input(int loop_fd, int fd) noexcept;
+
 int pipe2(int descriptors[2], int flags) noexcept;
 int dup3(int fd, int new_fd, int flags) noexcept;
 

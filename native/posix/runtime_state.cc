@@ -6,11 +6,22 @@
 
 namespace truefork {
 
-sigset_t program_mask() noexcept {
-  // Node starts its main thread with SIGUSR1 blocked until the inspector listens; a program wants none.
-  sigset_t none;
-  sigemptyset(&none);
-  return none;
+namespace {
+
+// Not the thread's own mask: Node starts its main thread with SIGUSR1 blocked until the inspector listens. Zeros are
+// an empty set in every C library.
+thread_local sigset_t user_mask{};
+
+}  // namespace
+
+sigset_t program_mask() noexcept { return user_mask; }
+
+void change_program_mask(int how, const sigset_t& signals) noexcept {
+  for (int signal = 1; signal < NSIG; ++signal) {
+    const bool named = sigismember(&signals, signal) == 1;
+    if (named && how != SIG_UNBLOCK) sigaddset(&user_mask, signal);
+    if (how == SIG_SETMASK ? !named : named && how == SIG_UNBLOCK) sigdelset(&user_mask, signal);
+  }
 }
 
 void runtime_state::give_back() noexcept {

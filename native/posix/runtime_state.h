@@ -7,8 +7,10 @@
 
 namespace truefork {
 
-// The signal mask that a new program starts with.
+// The signal mask that a new program of this thread's starts with: what the user blocked, and nothing of the runtime's.
 sigset_t program_mask() noexcept;
+// Changes it as sigprocmask(2) does a mask.
+void change_program_mask(int how, const sigset_t& signals) noexcept;
 
 // Puts the runtime's changes back for an exec, and takes them up again when the exec has failed. Signals are
 // blocked in between, so that nothing is delivered under half a change. Neither allocates nor throws.
