@@ -41,7 +41,7 @@ int touched_pages::open(means chosen) noexcept {
   return file < 0 ? pagemap_ : 0;
 }
 
-void touched_pages::close() noexcept { system_call(SYS_close, pagemap_); }
+void touched_pages::close() const noexcept { system_call(SYS_close, pagemap_); }
 
 void touched_pages::begin(uint64_t start, uint64_t end) noexcept {
   at_ = start;

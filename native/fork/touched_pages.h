@@ -19,7 +19,7 @@ class touched_pages {
 
   // 0 or a negative error number. What can't be scanned is read entry by entry anyway.
   int open(means chosen = means::by_scan) noexcept;
-  void close() noexcept;
+  void close() const noexcept;
 
   void begin(uint64_t start, uint64_t end) noexcept;
   // 1 with the next run, 0 at the end of the range, or a negative error number.

@@ -75,9 +75,9 @@ export const kinds: Readonly<Record<string, Kind>> = {
         }, delay)
       })
     }
-    setImmediate(() => immediates++)
+    const immediate = new Promise<void>((resolve) => setImmediate(() => resolve(void immediates++)))
     const same = [0, 1, 2, 3, 4].map((index) => timer(20, () => alike.push(index)))
-    await Promise.all([...same, ...[5, 11, 17].map((delay) => timer(delay, () => {}))])
+    await Promise.all([immediate, ...same, ...[5, 11, 17].map((delay) => timer(delay, () => {}))])
     return { alike, early, immediates }
   }),
 
