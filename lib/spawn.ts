@@ -1,5 +1,5 @@
 // posix_spawn(3), posix_spawnp(3), and the spawn* family on top of them.
-import { binding, type RawSpawnOptions } from './binding'
+import { binding, type RawSpawnOptions, type RawSpawnResult } from './binding'
 import { P_NOWAIT, P_WAIT } from './constants'
 import { invalidArgType, invalidArgValue, PosixError, toText } from './errors'
 import { given, splitEnv } from './exec'
@@ -73,7 +73,7 @@ export interface PosixSpawnOptions {
  * The descriptors 0-2 are inherited, the others as their FD_CLOEXEC says. Source: posix_spawn(3), POSIX.
  */
 export function posix_spawn(path: Bytes, argv: readonly Bytes[], options?: PosixSpawnOptions): number {
-  return spawn(toPath(path, 'path'), argv, options, false)
+  return spawn(toSpawnRequest(path, 'path', argv, options, false))
 }
 
 /**
@@ -81,7 +81,7 @@ export function posix_spawn(path: Bytes, argv: readonly Bytes[], options?: Posix
  * none, in the system's default path). Source: posix_spawnp(3), POSIX.
  */
 export function posix_spawnp(file: Bytes, argv: readonly Bytes[], options?: PosixSpawnOptions): number {
-  return spawn(toPath(file, 'file'), argv, options, true)
+  return spawn(toSpawnRequest(file, 'file', argv, options, true))
 }
 
 /**
@@ -139,17 +139,43 @@ function spawnAndWait(mode: number, call: typeof posix_spawn, file: Bytes, argv:
   return mode === P_NOWAIT ? pid : waitstatusToExitcode(waitpid(pid).status)
 }
 
-function spawn(path: Bytes, argv: readonly Bytes[], options: unknown, search: boolean): number {
+/** What the native side takes. */
+export interface SpawnRequest {
+  path: Bytes
+  argv: Bytes[]
+  env: Bytes[] | null
+  search: boolean
+  options: RawSpawnOptions
+}
+
+/** Arguments of posix_spawn and posix_spawnp, checked. */
+export function toSpawnRequest(
+  path: unknown,
+  name: string,
+  argv: unknown,
+  options: unknown,
+  search: boolean,
+): SpawnRequest {
+  const file = toPath(path, name)
   const words = toArgv(argv, 'argv')
   const record = toOptions(options, 'options')
   const env = toEnv(record['env'], 'options.env')
-  const raw = toRawOptions(record)
-  const [outcome, refusedAction, refusedBy] = binding.posix_spawn(path, words, env, search, raw)
+  return { path: file, argv: words, env, search, options: toRawOptions(record) }
+}
+
+/** The child, or the error of what failed. */
+export function pidOf(request: SpawnRequest, [outcome, refusedAction, refusedBy]: RawSpawnResult): number {
   if (outcome >= 0) return outcome
   if (refusedBy !== null) throw new PosixError(outcome, refusedBy)
-  const culprit = raw.fileActions[refusedAction] ?? failedAction(raw.fileActions, outcome)
-  if (culprit === undefined) throw new PosixError(outcome, 'posix_spawn', toText(path))
+  const { fileActions } = request.options
+  const culprit = fileActions[refusedAction] ?? failedAction(fileActions, outcome)
+  if (culprit === undefined) throw new PosixError(outcome, 'posix_spawn', toText(request.path))
   throw new PosixError(outcome, culprit.action, 'path' in culprit ? toText(culprit.path) : undefined)
+}
+
+function spawn(request: SpawnRequest): number {
+  const { path, argv, env, search, options } = request
+  return pidOf(request, binding.posix_spawn(path, argv, env, search, options))
 }
 
 function optional<Value>(
