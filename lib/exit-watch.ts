@@ -127,7 +127,7 @@ let pause = shortestPause
 function lookLater(wait: AnyWait): void {
   lookedFor.add(wait)
   pause = shortestPause
-  timer ??= setTimeout(lookAround, pause)
+  if (timer === undefined) timer = setTimeout(lookAround, pause)
 }
 
 function lookAround(): void {
@@ -135,17 +135,21 @@ function lookAround(): void {
   const begin = performance.now()
   pause = Math.min(pause * 2, longestPause)
   let canWatch = true
+  let hasFound = false
   for (const wait of firstOf(lookedFor, waitsPerLook)) {
     lookedFor.delete(wait)
     if (wait.settle()) {
-      pause = shortestPause
+      hasFound = true
       continue
     }
     // There may be a descriptor for it by now.
     if (wait.isWatchable && canWatch) canWatch = wait.watch()
     if (wait.needsLooks) lookedFor.add(wait)
   }
-  if (lookedFor.size > 0) timer = setTimeout(lookAround, Math.max(pause, (performance.now() - begin) * share))
+  if (hasFound) pause = shortestPause
+  // Where nothing came to light the look was for nothing.
+  const costs = hasFound ? 0 : (performance.now() - begin) * share
+  if (lookedFor.size > 0) timer = setTimeout(lookAround, Math.max(pause, costs))
 }
 
 function firstOf<Item>(items: Iterable<Item>, count: number): Item[] {
