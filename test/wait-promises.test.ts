@@ -27,9 +27,7 @@ import { isChildless, openDescriptors } from './support/process-state'
 const notLinux = process.platform !== 'linux' && 'only Linux has pidfds and /proc'
 const aborted = { name: 'AbortError', code: 'ABORT_ERR' }
 
-function noChild(syscall: string): Record<string, string | number> {
-  return { name: 'PosixError', code: 'ECHILD', errno: -10, syscall }
-}
+const noChild = (syscall: string) => ({ name: 'PosixError', code: 'ECHILD', errno: -10, syscall })
 
 t.test('each wait tells what its call tells', async (t) => {
   const pids = [exiting(3), exiting(4), exiting(5)] as const

@@ -147,7 +147,7 @@ void exit_watch::close() {
 void exit_watch::free_when_closed() {
   if (--open_handles_ > 0) return;
   if (descriptor_ >= 0) platform::leave_exit_watch_to_parent(descriptor_);
-  const napi_async_cleanup_hook_handle hook = hook_;
+  auto* const hook = hook_;
   delete this;
   napi_remove_async_cleanup_hook(hook);
 }

@@ -97,7 +97,7 @@ class spawn_task {
     }
     uv_close(reinterpret_cast<uv_handle_t*>(&retry_), [](uv_handle_t* handle) {
       auto* const self = static_cast<spawn_task*>(handle->data);
-      const napi_async_cleanup_hook_handle hook = self->hook_;
+      auto* const hook = self->hook_;
       delete self;
       napi_remove_async_cleanup_hook(hook);
     });
@@ -106,7 +106,9 @@ class spawn_task {
   void tell() {
     const Napi::Env env = callback_.Env();
     const Napi::HandleScope scope(env);
-    callback_.MakeCallback(env.Global(), std::initializer_list<napi_value>{to_result(env, outcome_)}, context_);
+    const std::initializer_list<napi_value> arguments{to_result(env, outcome_)};
+    const bool told = !callback_.MakeCallback(env.Global(), arguments, context_).IsEmpty();
+    if (!told) undo(outcome_);  // the Worker is being ended
     if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
   }
 
