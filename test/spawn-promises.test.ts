@@ -50,6 +50,15 @@ t.test('the environment is that of the moment of the call', async (t) => {
   t.same(describeStatus((await waitpid(await spawning)).status), exited(6))
 })
 
+t.test('the signal mask is that of the thread that calls', { skip: notLinux }, async (t) => {
+  const { stdout, stderr } = await runProgram(`
+    const { sigprocmask, SIG_BLOCK } = require('truefork')
+    sigprocmask(SIG_BLOCK, ['SIGUSR1'])
+    require('truefork/promises').posix_spawnp('grep', ['grep', 'SigBlk', '/proc/self/status'])`)
+  t.equal(stderr, '')
+  t.equal(stdout, 'SigBlk:\t0000000000000200\n')
+})
+
 t.test('what fails in the child rejects, and no child is left', async (t) => {
   const missing = { name: 'PosixError', code: 'ENOENT', syscall: 'posix_spawn', path: '/nonexistent' }
   await t.rejects(posix_spawn('/nonexistent', ['x']), missing)

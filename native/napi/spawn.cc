@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "../posix/runtime_state.h"
 #include "thunks.h"
 
 namespace truefork::napi {
@@ -106,6 +107,8 @@ posix::spawn_outcome spawn_arguments::spawn() {
 
 void spawn_arguments::keep_for(int64_t tid) {
   environment_.keep();
+  // The mask of the thread that calls, and not of the one that does it.
+  if (!request_.mask) request_.mask = program_mask();
   request_.made_for = tid;
 }
 
