@@ -53,15 +53,15 @@ t.test(
     async function main() {
       await round(100)
       const first = await round(10_000)
-      console.log(JSON.stringify([first, await round(10_000), codeOf(wait)]))
+      console.log(JSON.stringify([first, await round(10_000), await round(10_000), codeOf(wait)]))
     }
     main()`,
       { nodeOptions: ['--expose-gc'], timeoutMs: 220_000 },
     )
     t.equal(stderr, '')
-    const [first, second, left] = JSON.parse(stdout)
+    const [first, second, third, left] = JSON.parse(stdout)
     t.equal(left, 'ECHILD')
-    for (const { right, before, pending, after } of [first, second]) {
+    for (const { right, before, pending, after } of [first, second, third]) {
       t.equal(right, 10_000)
       t.equal(pending.threads, before.threads)
       t.equal(after.threads, before.threads)
@@ -70,9 +70,10 @@ t.test(
       const grown = pending.kilobytes - before.kilobytes
       t.ok(grown < 40_000, `${grown} kilobytes for ten thousand waits`)
     }
-    t.equal(second.descriptors, first.descriptors)
-    const leaked = second.after.kilobytes - first.after.kilobytes
-    t.ok(leaked < 16_000, `${leaked} kilobytes more after ten thousand more`)
+    t.equal(third.descriptors, first.descriptors)
+    // The heap takes and returns some megabytes now and then, but what leaks is lost each time.
+    const grown = [second.after.kilobytes - first.after.kilobytes, third.after.kilobytes - second.after.kilobytes]
+    t.ok(Math.min(...grown) < 16_000, `${grown.join(', ')} kilobytes more after ten thousand more`)
   },
 )
 
