@@ -57,6 +57,18 @@ export interface RawSpawnOptions {
   setexec?: boolean | undefined
 }
 
+export type RawSpawnResult = [pid: Result, refusedAction: number, refusedBy: string | null]
+
+/** What watches for the ends of processes on behalf of this thread's event loop. */
+export interface ExitWatch {
+  readonly exitWatch: unique symbol
+}
+
+/** A posix_spawn that is under way. */
+export interface SpawnTask {
+  readonly spawnTask: unique symbol
+}
+
 interface Binding {
   /** `drainMs` -1: don't wait for the thread pool. `tid`: the thread that didn't stop, or 0. */
   fork(allThreads: boolean, drainMs: number, shareRings: boolean): [pid: Result, tid: number, failedStep: string | null]
@@ -74,13 +86,28 @@ interface Binding {
     env: readonly Bytes[] | null,
     search: boolean,
     options: RawSpawnOptions,
-  ): [pid: Result, refusedAction: number, refusedBy: string | null]
+  ): RawSpawnResult
+  beginSpawn(
+    path: Bytes,
+    argv: readonly Bytes[],
+    env: readonly Bytes[] | null,
+    search: boolean,
+    options: RawSpawnOptions,
+    callback: (result: RawSpawnResult) => void,
+  ): SpawnTask
+  /** The child is killed, if there is one. The callback comes as ever; not after it. */
+  abortSpawn(task: SpawnTask): void
   wait4(pid: number, options: number): [pid: Result, status: number, ...usage: number[]]
   waitid(
     idtype: number,
     id: number,
     options: number,
   ): [failure: Result, pid: number, uid: number, signo: number, status: number, code: number]
+  /** `tokens` null: in the child of a fork, where nothing that is watched is a child any more. */
+  onExits(callback: (tokens: readonly number[] | null) => void): ExitWatch
+  /** A failure says that this process can't be watched, or that too few descriptors would be left. */
+  watchExit(watch: ExitWatch, isPidfd: boolean, id: number): Result
+  unwatchExit(watch: ExitWatch, token: number): void
   WIFEXITED(status: number): boolean
   WEXITSTATUS(status: number): number
   WIFSIGNALED(status: number): boolean
@@ -120,6 +147,8 @@ interface Binding {
   enterPty(master: number, slave: number): void
   tcgetwinsize(fd: number): [failure: Result, rows: number, columns: number]
   tcsetwinsize(fd: number, rows: number, columns: number): Result
+  pidfd_open(pid: number, flags: number): Result
+  pidfd_send_signal(pidfd: number, signal: number): Result
   pipe(): [failure: Result, readEnd: number, writeEnd: number]
   pipe2(flags: number): [failure: Result, readEnd: number, writeEnd: number]
   dup(fd: number): Result

@@ -112,6 +112,13 @@ export function outOfRange(name: string, range: string, value: unknown): Coded<R
   )
 }
 
+/** Node's AbortError; its cause is the signal's reason. */
+export function abortError(signal: AbortSignal): Coded<Error> {
+  const error = new Error('The operation was aborted', { cause: signal.reason })
+  error.name = 'AbortError'
+  return Object.assign(error, { code: 'ABORT_ERR' })
+}
+
 /** Node's ERR_WORKER_UNSUPPORTED_OPERATION. */
 export function workerUnsupported(call: string): Coded<TypeError> {
   return withCode(new TypeError(`${call}() is not supported in workers`), 'ERR_WORKER_UNSUPPORTED_OPERATION')

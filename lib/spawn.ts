@@ -1,23 +1,11 @@
 // posix_spawn(3), posix_spawnp(3), and the spawn* family on top of them.
-import { binding, type RawSpawnOptions } from './binding'
+import { binding } from './binding'
 import { P_NOWAIT, P_WAIT } from './constants'
-import { invalidArgType, invalidArgValue, PosixError, toText } from './errors'
+import { invalidArgType, invalidArgValue } from './errors'
 import { given, splitEnv } from './exec'
-import { failedAction } from './failed-action'
+import { pidOf, type SpawnRequest, toSpawnRequest } from './spawn-request'
 import { waitstatusToExitcode } from './status'
-import {
-  type Bytes,
-  type Env,
-  type Signal,
-  toArgv,
-  toBoolean,
-  toBytes,
-  toEnv,
-  toInt32,
-  toOptions,
-  toPath,
-  toSignals,
-} from './validate'
+import type { Bytes, Env, Signal } from './validate'
 import { waitpid } from './wait'
 
 /** What the child does with its descriptors and its directory before it runs the program. */
@@ -73,7 +61,7 @@ export interface PosixSpawnOptions {
  * The descriptors 0-2 are inherited, the others as their FD_CLOEXEC says. Source: posix_spawn(3), POSIX.
  */
 export function posix_spawn(path: Bytes, argv: readonly Bytes[], options?: PosixSpawnOptions): number {
-  return spawn(toPath(path, 'path'), argv, options, false)
+  return spawn(toSpawnRequest(path, 'path', argv, options, false))
 }
 
 /**
@@ -81,7 +69,7 @@ export function posix_spawn(path: Bytes, argv: readonly Bytes[], options?: Posix
  * none, in the system's default path). Source: posix_spawnp(3), POSIX.
  */
 export function posix_spawnp(file: Bytes, argv: readonly Bytes[], options?: PosixSpawnOptions): number {
-  return spawn(toPath(file, 'file'), argv, options, true)
+  return spawn(toSpawnRequest(file, 'file', argv, options, true))
 }
 
 /**
@@ -139,79 +127,7 @@ function spawnAndWait(mode: number, call: typeof posix_spawn, file: Bytes, argv:
   return mode === P_NOWAIT ? pid : waitstatusToExitcode(waitpid(pid).status)
 }
 
-function spawn(path: Bytes, argv: readonly Bytes[], options: unknown, search: boolean): number {
-  const words = toArgv(argv, 'argv')
-  const record = toOptions(options, 'options')
-  const env = toEnv(record['env'], 'options.env')
-  const raw = toRawOptions(record)
-  const [outcome, refusedAction, refusedBy] = binding.posix_spawn(path, words, env, search, raw)
-  if (outcome >= 0) return outcome
-  if (refusedBy !== null) throw new PosixError(outcome, refusedBy)
-  const culprit = raw.fileActions[refusedAction] ?? failedAction(raw.fileActions, outcome)
-  if (culprit === undefined) throw new PosixError(outcome, 'posix_spawn', toText(path))
-  throw new PosixError(outcome, culprit.action, 'path' in culprit ? toText(culprit.path) : undefined)
-}
-
-function optional<Value>(
-  record: Record<string, unknown>,
-  key: string,
-  convert: (value: unknown, name: string) => Value,
-): Value | undefined {
-  return record[key] === undefined ? undefined : convert(record[key], `options.${key}`)
-}
-
-function toRawOptions(record: Record<string, unknown>): RawSpawnOptions {
-  return {
-    fileActions: optional(record, 'fileActions', toFileActions) ?? [],
-    setpgroup: optional(record, 'setpgroup', toInt32),
-    setsid: optional(record, 'setsid', toBoolean),
-    resetids: optional(record, 'resetids', toBoolean),
-    setsigmask: optional(record, 'setsigmask', toSignals),
-    setsigdef: optional(record, 'setsigdef', toSignals),
-    scheduler: optional(record, 'scheduler', toScheduler),
-    cgroup: optional(record, 'cgroup', toInt32),
-    cloexecDefault: optional(record, 'cloexecDefault', toBoolean),
-    startSuspended: optional(record, 'startSuspended', toBoolean),
-    setexec: optional(record, 'setexec', toBoolean),
-  }
-}
-
-function toScheduler(value: unknown, name: string): { policy?: number; priority: number } {
-  if (typeof value !== 'object' || value === null) throw invalidArgType(name, 'of type object', value)
-  const { policy, priority } = value as Record<string, unknown>
-  const scheduler = { priority: toInt32(priority, `${name}.priority`) }
-  return policy === undefined ? scheduler : { ...scheduler, policy: toInt32(policy, `${name}.policy`) }
-}
-
-const toMode = (value: unknown, name: string): number => (value === undefined ? 0o666 : toInt32(value, name))
-
-// The fields of each action, and what they have to be.
-const actionFields: Record<FileAction['action'], Record<string, (value: unknown, name: string) => unknown>> = {
-  open: { fd: toInt32, path: toBytes, flags: toInt32, mode: toMode },
-  close: { fd: toInt32 },
-  dup2: { fd: toInt32, newFd: toInt32 },
-  chdir: { path: toBytes },
-  fchdir: { fd: toInt32 },
-  closefrom: { fd: toInt32 },
-  tcsetpgrp: { fd: toInt32 },
-  inherit: { fd: toInt32 },
-}
-
-function toFileActions(value: unknown, name: string): FileAction[] {
-  if (!Array.isArray(value)) throw invalidArgType(name, 'an instance of Array', value)
-  return Array.from(value as unknown[], (item, index) => toFileAction(item, `${name}[${index}]`))
-}
-
-function toFileAction(value: unknown, name: string): FileAction {
-  if (typeof value !== 'object' || value === null) throw invalidArgType(name, 'of type object', value)
-  const { action, ...given } = value as Record<string, unknown>
-  if (typeof action !== 'string') throw invalidArgType(`${name}.action`, 'of type string', action)
-  if (!Object.hasOwn(actionFields, action)) {
-    throw invalidArgValue(`${name}.action`, action, `must be one of ${Object.keys(actionFields).join(', ')}`)
-  }
-  const fields = actionFields[action as FileAction['action']]
-  const unknown = Object.keys(given).find((key) => !Object.hasOwn(fields, key))
-  if (unknown !== undefined) throw invalidArgValue(name, value, `has no field '${unknown}' for '${action}'`)
-  const checkedFields = Object.entries(fields).map(([key, convert]) => [key, convert(given[key], `${name}.${key}`)])
-  return { action, ...Object.fromEntries(checkedFields) } as FileAction
+function spawn(request: SpawnRequest): number {
+  const { path, argv, env, search, options } = request
+  return pidOf(request, binding.posix_spawn(path, argv, env, search, options))
 }

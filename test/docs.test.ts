@@ -11,14 +11,14 @@ const read = (page: string): string => readFileSync(join(root, page), 'utf8')
 const { hazardIds } = require(join(root, 'dist', 'safety', 'hazards.js')) as { hazardIds: readonly string[] }
 
 /** Every name that the package exports, types included; the functions as `name(`. */
-function exportedNames(): string[] {
-  const file = join(root, 'dist', 'index.d.ts')
+function exportedNames(entry: string): string[] {
+  const file = join(root, 'dist', `${entry}.d.ts`)
   const program = ts.createProgram([file], { module: ts.ModuleKind.NodeNext, types: [] })
   const checker = program.getTypeChecker()
   const source = program.getSourceFile(file)
   const index = source && checker.getSymbolAtLocation(source)
   if (index === undefined) throw new Error(`${file} exports nothing`)
-  const values = require('truefork') as Record<string, unknown>
+  const values = require(join(root, 'dist', `${entry}.js`)) as Record<string, unknown>
   return checker.getExportsOfModule(index).map(({ name }) => (isCall(values[name]) ? `${name}(` : name))
 }
 
@@ -45,8 +45,8 @@ function anchorsOf(text: string): string[] {
 
 t.test('every export is in docs/api.md', async (t) => {
   const code = codeOf(read(join('docs', 'api.md')))
-  const names = exportedNames()
-  t.ok(names.includes('fork(') && names.includes('WNOHANG') && names.includes('ForkOptions'))
+  const names = [...exportedNames('index'), ...exportedNames('promises')]
+  t.ok(['fork(', 'WNOHANG', 'ForkOptions', 'Abortable'].every((name) => names.includes(name)))
   t.same(
     names.filter(
       (name) => !new RegExp(`(?<!\\w)${name.replace('(', '\\(')}${name.endsWith('(') ? '' : '(?!\\w)'}`).test(code),

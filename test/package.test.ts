@@ -31,6 +31,17 @@ t.test('an ES module imports by name what CommonJS requires, and the very same',
   t.equal(identical, true)
 })
 
+t.test('so it is with truefork/promises', async (t) => {
+  const source = `
+    import { createRequire } from 'node:module'
+    import * as imported from 'truefork/promises'
+    const required = createRequire(process.cwd() + '/')('truefork/promises')
+    console.log(Object.keys(required).filter((name) => imported[name] === required[name]).sort().join())`
+  const { stdout, stderr } = await runNode(['--input-type=module', '-e', source])
+  t.equal(stderr, '')
+  t.equal(stdout, 'posix_spawn,posix_spawnp,wait4,waitid,waitpid\n')
+})
+
 t.ok(modules.includes('index.js') && modules.includes(join('safety', 'hazards.js')))
 
 for (const path of modules) {

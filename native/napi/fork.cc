@@ -5,6 +5,7 @@
 #include "../fork/pool_barrier.h"
 #include "../platform/platform.h"
 #include "../posix/prctl.h"
+#include "exit_watch.h"
 #include "marshal.h"
 #include "thunks.h"
 
@@ -76,10 +77,12 @@ fork::fork_outcome fork_with_quiet_pool(uv_loop_t* loop, bool all, int drain, bo
     }
   }
   const pid_t self = ::getpid();
+  exit_watches_at_fork watches(loop, all);
   const fork::fork_outcome outcome = all ? fork::fork_all(share_rings) : fork::fork_caller(loop);
   if (outcome.pid == 0) {
     posix::note_parent(self);
     let_siblings_go(loop);
+    watches.in_child();
   }
   if (barrier == nullptr) return outcome;
   if (outcome.pid == 0 && !all) {

@@ -23,6 +23,15 @@ bool to_signal_set(const Napi::Array& signals, sigset_t& set, bool lenient) {
 string_list::string_list(const Napi::Array& list) {
   strings_.reserve(list.Length());
   for (uint32_t i = 0; i < list.Length(); ++i) strings_.push_back(to_bytes(list.Get(i)));
+  fill_pointers();
+}
+
+string_list::string_list(char* const* list) {
+  for (; *list != nullptr; ++list) strings_.emplace_back(*list);
+  fill_pointers();
+}
+
+void string_list::fill_pointers() {
   pointers_.reserve(strings_.size() + 1);
   for (std::string& string : strings_) pointers_.push_back(string.data());
   pointers_.push_back(nullptr);
@@ -30,6 +39,10 @@ string_list::string_list(const Napi::Array& list) {
 
 environment_list::environment_list(const Napi::Value& list_or_null) {
   if (list_or_null.IsArray()) own_.emplace_back(list_or_null.As<Napi::Array>());
+}
+
+void environment_list::keep() {
+  if (own_.empty()) own_.emplace_back(platform::environment());
 }
 
 char* const* environment_list::get() const noexcept {

@@ -26,9 +26,13 @@ bool to_signal_set(const Napi::Array& signals, sigset_t& set, bool lenient = fal
 class string_list {
  public:
   explicit string_list(const Napi::Array& list);
+  // A copy of a list that ends with a null.
+  explicit string_list(char* const* list);
   char* const* get() const noexcept { return pointers_.data(); }
 
  private:
+  void fill_pointers();
+
   std::vector<std::string> strings_;
   std::vector<char*> pointers_;
 };
@@ -37,6 +41,8 @@ class string_list {
 class environment_list {
  public:
   explicit environment_list(const Napi::Value& list_or_null);
+  // For other threads to read: this process's own may change meanwhile, so it is copied.
+  void keep();
   char* const* get() const noexcept;
 
  private:

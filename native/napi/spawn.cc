@@ -1,6 +1,8 @@
-#include "../posix/spawn.h"
+#include "spawn.h"
 
-#include "marshal.h"
+#include <cerrno>
+
+#include "../posix/runtime_state.h"
 #include "thunks.h"
 
 namespace truefork::napi {
@@ -82,34 +84,45 @@ void read_attributes(const Napi::Object& options, spawn_request& request) {
 
 }  // namespace
 
+spawn_arguments::spawn_arguments(const Napi::CallbackInfo& info)
+    : argv_(info[1].As<Napi::Array>()), environment_(info[2]) {
+  const auto options = info[4].As<Napi::Object>();
+  request_.path = to_bytes(info[0]);
+  request_.search = info[3].As<Napi::Boolean>().Value();
+  read_actions(options, request_);
+  read_attributes(options, request_);
+  refused_ = read_signals(options, request_);
+  is_whole_ = options.Has("fileActions");
+}
+
+posix::spawn_outcome spawn_arguments::spawn() {
+  posix::spawn_outcome outcome;
+  outcome.refused_attribute = refused_;
+  outcome.failure = -EINVAL;
+  if (refused_ != nullptr) return outcome;
+  request_.argv = argv_.get();
+  request_.envp = environment_.get();
+  return posix::spawn(request_);
+}
+
+void spawn_arguments::keep_for(int64_t tid) {
+  environment_.keep();
+  // The mask of the thread that calls, and not of the one that does it.
+  if (!request_.mask) request_.mask = program_mask();
+  request_.made_for = tid;
+}
+
+Napi::Array to_result(Napi::Env env, const posix::spawn_outcome& outcome) {
+  Napi::Array result = to_array(env, {outcome.failure == 0 ? outcome.pid : outcome.failure, outcome.refused_action});
+  result.Set(2U, outcome.refused_attribute == nullptr ? env.Null() : Napi::String::New(env, outcome.refused_attribute));
+  return result;
+}
+
 // (path, argv, env | null, search, options) ->
 // [pid or a negative error number, index of the refused action or -1, name of the call that refused or null]
 Napi::Value posix_spawn(const Napi::CallbackInfo& info) {
-  const string_list argv(info[1].As<Napi::Array>());
-  const environment_list environment(info[2]);
-  const auto options = info[4].As<Napi::Object>();
-  spawn_request request;
-  request.path = to_bytes(info[0]);
-  request.argv = argv.get();
-  request.envp = environment.get();
-  request.search = info[3].As<Napi::Boolean>().Value();
-  read_actions(options, request);
-  read_attributes(options, request);
-  // A Worker that is being ended reads nothing any more, from some point on: the request may have holes.
-  if (!options.Has("fileActions")) return info.Env().Undefined();
-
-  posix::spawn_outcome outcome;
-  outcome.refused_attribute = read_signals(options, request);
-  if (outcome.refused_attribute != nullptr) {
-    outcome.failure = -EINVAL;
-  } else {
-    outcome = posix::spawn(request);
-  }
-  Napi::Array result =
-      to_array(info.Env(), {outcome.failure == 0 ? outcome.pid : outcome.failure, outcome.refused_action});
-  result.Set(2U, outcome.refused_attribute == nullptr ? info.Env().Null()
-                                                      : Napi::String::New(info.Env(), outcome.refused_attribute));
-  return result;
+  spawn_arguments arguments(info);
+  return arguments.is_whole() ? to_result(info.Env(), arguments.spawn()) : info.Env().Undefined();
 }
 
 }  // namespace truefork::napi

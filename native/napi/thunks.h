@@ -11,8 +11,8 @@ using thunk = Napi::Value(const Napi::CallbackInfo&);
 
 // fork.cc
 thunk fork, why_not_all_threads, unrebuilt_descriptors, on_empty_loop, threads, _exit;
-// exec.cc, spawn.cc, wait.cc
-thunk exec, fexecve, posix_spawn, wait4, waitid;
+// exec.cc, spawn.cc, spawn_task.cc, wait.cc, exit_watch.cc
+thunk exec, fexecve, posix_spawn, begin_spawn, abort_spawn, wait4, waitid, on_exits, watch_exit, unwatch_exit;
 // status.cc
 thunk wifexited, wexitstatus, wifsignaled, wtermsig, wcoredump, wifstopped, wstopsig, wifcontinued;
 // ids.cc, signals.cc
@@ -21,6 +21,8 @@ thunk getpgid, setpgid, getpgrp, setsid, getsid, tcgetpgrp, tcsetpgrp, sigprocma
 // limits.cc, prctl.cc, pty.cc
 thunk getrlimit, setrlimit, prlimit, set_pdeathsig, set_child_subreaper;
 thunk openpty, enter_pty, tcgetwinsize, tcsetwinsize;
+// pidfd.cc
+thunk pidfd_open, pidfd_send_signal;
 // descriptors.cc
 thunk pipe, pipe2, dup, dup2, dup3, fcntl, closefrom, close_range, umask;
 // sockets.cc, descriptor_table.cc

@@ -4,11 +4,15 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <vector>
 
 namespace truefork::children {
 
 void add(pid_t pid);
+// A child that a thread of libuv's pool made for thread `tid`: to the kernel it is the pool's thread that has it.
+void add_for(int64_t tid, pid_t pid);
+std::vector<pid_t> list_for(int64_t tid);
 void remove(pid_t pid);
 bool contains(pid_t pid);
 std::vector<pid_t> list();

@@ -125,7 +125,7 @@ spawn_outcome spawn(const spawn_request& request) {
   const auto call = request.search ? posix_spawnp : posix_spawn;
   outcome.failure =
       from_code(call(&outcome.pid, request.path.c_str(), actions.get(), attributes.get(), request.argv, request.envp));
-  if (outcome.failure == 0) children::add(outcome.pid);
+  if (outcome.failure == 0) children::add_for(request.made_for, outcome.pid);
   return outcome;
 }
 

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,6 +43,7 @@ struct spawn_request {
   bool cloexec_default = false;
   bool start_suspended = false;
   bool setexec = false;
+  int64_t made_for = 0;  // the thread that will wait for the child, where another makes it
 };
 
 struct spawn_outcome {

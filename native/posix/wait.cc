@@ -41,7 +41,12 @@ bool may_reap(pid_t pid, const pid_list& reserved) {
 // The children that a wait for any of them may take, of group `pgid` or, when it is 0, of every group.
 pid_list candidates(pid_t pgid, const pid_list& reserved) {
   pid_list pids;
-  if (!platform::children_of_thread(pids)) pids = children::list();
+  if (platform::children_of_thread(pids)) {
+    const pid_list made_elsewhere = children::list_for(platform::gettid());
+    pids.insert(pids.end(), made_elsewhere.begin(), made_elsewhere.end());
+  } else {
+    pids = children::list();
+  }
   const auto unwanted = [&](pid_t pid) { return contains(reserved, pid) || (pgid != 0 && getpgid(pid) != pgid); };
   pids.erase(std::remove_if(pids.begin(), pids.end(), unwanted), pids.end());
   return pids;
@@ -117,8 +122,10 @@ int refusal(int options, bool by_waitid) {
   return failure < 0 ? failure : -ECHILD;
 }
 
-// Whether the kernel may choose the child: none of its choices could be somebody else's.
-bool may_choose(const pid_list& reserved) { return reserved.empty() && platform::wait_own_thread != 0; }
+// Whether the kernel may choose the child: none of its choices could be somebody else's, and it knows of all.
+bool may_choose(const pid_list& reserved) {
+  return reserved.empty() && platform::wait_own_thread != 0 && children::list_for(platform::gettid()).empty();
+}
 
 }  // namespace
 
