@@ -1,6 +1,10 @@
 // waitpid(2), wait4(2), waitid(2) as promises: each is the call with WNOHANG, made again when there is something to see.
+import { readFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { type Abortable, throwIfAborted, toAbortSignal } from './abort'
+import { binding } from './binding'
 import { P_PID, P_PIDFD, WCONTINUED, WEXITED, WNOHANG, WSTOPPED, WUNTRACED } from './constants'
+import { checked, PosixError } from './errors'
 import { found, type Wait } from './exit-watch'
 import { toInt32 } from './validate'
 import type { SignalInfo, WaitResult, WaitUsage } from './wait'
@@ -43,9 +47,10 @@ export async function wait4(pid: number, options = 0, control?: Abortable): Prom
  * @param id a pid, a process group, anything, or a pidfd, which may be closed meanwhile
  * @param options WEXITED, WSTOPPED, WCONTINUED: at least one; WNOHANG, WNOWAIT
  * @param control as {@link waitpid}'s
- * @returns what happened; null with WNOHANG and nothing to report
- * @throws as waitpid; EBADF: no pidfd. A pidfd with PIDFD_NONBLOCK is waited for as any other, and one of a process
- *   that is no child is ECHILD: its end is told to its parent alone. Source: waitid(2), POSIX.
+ * @returns what happened; null with WNOHANG and nothing to report. A pidfd may be of a process that is no child, with
+ *   WEXITED: it resolves once that has ended, but how is told to its parent alone: `code` and `status` are 0, `uid` -1
+ * @throws as waitpid, and ECHILD too for a pidfd of this process, or of one that was no child and is gone; EBADF: no
+ *   pidfd. One with PIDFD_NONBLOCK is waited for as any other. Source: waitid(2), POSIX; pidfd_open(2).
  */
 export async function waitid(
   idtype: number,
@@ -58,12 +63,42 @@ export async function waitid(
   throwIfAborted(signal)
   if (options & WNOHANG) return calls.waitid(idtype, id, options)
   const isPidfd = idtype === P_PIDFD
+  // Without an end to watch for there is no duplicate of a pidfd.
+  const look = (pidfd: number) => calls.waitid(idtype, pidfd < 0 ? id : pidfd, options | WNOHANG) ?? undefined
   const wait: Wait<SignalInfo> = {
-    look: (pidfd) => calls.waitid(idtype, isPidfd ? pidfd : id, options | WNOHANG) ?? undefined,
+    look: isPidfd ? lookByPidfd(look, options) : () => look(-1),
     process: options & WEXITED && (isPidfd || idtype === P_PID) ? { isPidfd, id } : undefined,
     hasMore: (options & (WSTOPPED | WCONTINUED)) !== 0,
   }
   return found(wait, signal)
+}
+
+/** As `look` has it for a child; for another process, whether it has ended. Which it is the first look tells. */
+function lookByPidfd(look: Wait<SignalInfo>['look'], options: number): Wait<SignalInfo>['look'] {
+  let isChild: boolean | undefined
+  let pid = 0
+  return (pidfd) => {
+    if (isChild !== false) {
+      try {
+        const info = look(pidfd)
+        isChild = true
+        return info
+      } catch (error) {
+        const isNoChild = error instanceof PosixError && error.code === 'ECHILD'
+        if (isChild || !isNoChild || !(options & WEXITED)) throw error
+        pid = pidOf(pidfd)
+        if (pid <= 0 || pid === process.pid) throw error
+        isChild = false
+      }
+    }
+    const hasEnded = checked(binding.pidfd_has_ended(pidfd), 'waitid') === 1
+    return hasEnded ? { pid, uid: -1, signo: constants.signals.SIGCHLD, status: 0, code: 0 } : undefined
+  }
+}
+
+/** A pidfd's process, or -1 if it has been reaped; proc_pid_fdinfo(5). */
+function pidOf(pidfd: number): number {
+  return Number(/^Pid:\t(-?\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${pidfd}`, 'latin1'))?.[1] ?? -1)
 }
 
 function waitFor<Result extends WaitResult>(

@@ -25,13 +25,13 @@ export interface WaitUsage extends WaitResult {
 /** siginfo_t of a child's change of state. */
 export interface SignalInfo {
   pid: number
-  /** The child's real user. */
+  /** The child's real user; -1 of a process that is no child. */
   uid: number
   /** Always SIGCHLD. */
   signo: number
   /** The exit code (all of CLD_EXITED's 8 bits), or a signal's number, as `code` says. */
   status: number
-  /** One of CLD_EXITED, CLD_KILLED, CLD_DUMPED, CLD_STOPPED, CLD_TRAPPED, CLD_CONTINUED. */
+  /** One of CLD_EXITED, CLD_KILLED, CLD_DUMPED, CLD_STOPPED, CLD_TRAPPED, CLD_CONTINUED; 0 of one that is no child. */
   code: number
 }
 

@@ -1,16 +1,20 @@
 // Waits as promises, in this test's own process.
-import { closeSync, readdirSync } from 'node:fs'
+import { closeSync, readdirSync, readSync } from 'node:fs'
+import { constants } from 'node:os'
 import t from 'tap'
 import {
   CLD_EXITED,
+  CLD_STOPPED,
   describeStatus,
   kill,
+  O_CLOEXEC,
   P_ALL,
   P_PGID,
   P_PID,
   P_PIDFD,
   PIDFD_NONBLOCK,
   pidfd_open,
+  pipe2,
   posix_spawnp,
   WCONTINUED,
   WEXITED,
@@ -179,11 +183,43 @@ t.test('a pidfd is waited for, be it non-blocking or closed meanwhile', { skip: 
     kill(pid, 'SIGKILL')
     t.match(await wait, { pid })
   }
-  const own = pidfd_open(process.pid)
+  const own = pidfd_open(process.pid) // which would never be told of its end
   await t.rejects(waitid(P_PIDFD as number, own, WEXITED), noChild('waitid'))
   closeSync(own)
   await t.rejects(waitid(P_PIDFD as number, own, WEXITED), { code: 'EBADF', syscall: 'waitid' })
 }) // pidfd-04, pidfd-07
+
+t.test('a process that is no child is waited for by its pidfd', { skip: notLinux }, async (t) => {
+  // The shell's child: its end is told to the shell.
+  const [readEnd, writeEnd] = pipe2(O_CLOEXEC)
+  const shell = posix_spawnp('sh', ['sh', '-c', 'sleep 1000 & echo $!; wait $!'], {
+    fileActions: [{ action: 'dup2', fd: writeEnd, newFd: 1 }],
+  })
+  const line = Buffer.alloc(32)
+  const pid = Number(line.toString('latin1', 0, readSync(readEnd, line)))
+  for (const fd of [readEnd, writeEnd]) closeSync(fd)
+  const pidfd = pidfd_open(pid)
+  const control = new AbortController()
+  const aborted = waitid(P_PIDFD as number, pidfd, WEXITED, { signal: control.signal })
+  const wait = waitid(P_PIDFD as number, pidfd, WEXITED)
+  await t.rejects(waitid(P_PIDFD as number, pidfd, WSTOPPED), noChild('waitid'))
+  control.abort()
+  await t.rejects(aborted, { code: 'ABORT_ERR' })
+  kill(pid, 'SIGKILL')
+  t.same(await wait, { pid, uid: -1, signo: constants.signals.SIGCHLD, status: 0, code: 0 })
+  await waitpid(shell)
+  await t.rejects(waitid(P_PIDFD as number, pidfd, WEXITED), noChild('waitid'), 'it is gone')
+  closeSync(pidfd)
+})
+
+t.test('a stop is told by a pidfd, too', { skip: notLinux }, async (t) => {
+  const pid = sleeping(t)
+  const pidfd = pidfd_open(pid)
+  const wait = waitid(P_PIDFD as number, pidfd, WSTOPPED)
+  kill(pid, 'SIGSTOP')
+  t.match(await wait, { pid, code: CLD_STOPPED })
+  closeSync(pidfd)
+})
 
 t.test('bad options are EINVAL', async (t) => {
   const pid = sleeping(t)

@@ -12,4 +12,8 @@ Napi::Value pidfd_send_signal(const Napi::CallbackInfo& info) {
   return to_number(info.Env(), platform::pidfd_send_signal(to_int(info[0]), to_int(info[1])));
 }
 
+Napi::Value pidfd_has_ended(const Napi::CallbackInfo& info) {
+  return to_number(info.Env(), platform::pidfd_has_ended(to_int(info[0])));
+}
+
 }  // namespace truefork::napi

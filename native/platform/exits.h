@@ -12,6 +12,8 @@ namespace truefork::platform {
 
 int pidfd_open(pid_t pid, unsigned flags) noexcept;
 int pidfd_send_signal(int pidfd, int signal) noexcept;
+// 1 once all threads of the process have ended, 0 before.
+int pidfd_has_ended(int pidfd) noexcept;
 
 // A descriptor that is readable once a process that it watches has ended: an epoll, or a kqueue.
 int open_exit_watch() noexcept;

@@ -2,6 +2,7 @@
 // perhaps EPERM.
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -53,6 +54,12 @@ int pidfd_open(pid_t pid, unsigned flags) noexcept {
 
 int pidfd_send_signal(int pidfd, int signal) noexcept {
   return static_cast<int>(from_errno(syscall(sys_pidfd_send_signal, pidfd, signal, nullptr, 0)));
+}
+
+int pidfd_has_ended(int pidfd) noexcept {
+  pollfd polled{pidfd, POLLIN, 0};
+  const int ready = from_errno(poll(&polled, 1, 0));
+  return ready > 0 && (polled.revents & POLLNVAL) != 0 ? -EBADF : ready;
 }
 
 int open_exit_watch() noexcept { return from_errno(epoll_create1(EPOLL_CLOEXEC)); }
