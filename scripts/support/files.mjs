@@ -22,7 +22,7 @@ export function compiledTests() {
 
 /** Whether a test repeats the same thing for long. */
 export const isLong = (path) =>
-  /\/(soak|leaks|exit-watch|fork-all-(exit|failures|leaks)|fork-(exit|memory))\.test\.js$/.test(path)
+  /\/(soak|leaks|pty-leaks|exit-watch|fork-all-(exit|failures|leaks)|fork-(exit|memory))\.test\.js$/.test(path)
 
 /** The sources that binding.gyp lists for a platform. But for its comments it is a literal of JavaScript's, too. */
 export function listedSources(platform, target_arch = process.arch) {
