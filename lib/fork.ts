@@ -1,4 +1,5 @@
 // fork(2), and _exit(2), which a child needs more than its parent.
+import { AtFork } from './at-fork'
 import { binding } from './binding'
 import { ForkHazardError, invalidArgType, invalidArgValue, outOfRange, PosixError } from './errors'
 import { leaveWithoutThreads, mendChildState, mendParentState } from './safety/child-state'
@@ -38,6 +39,7 @@ type CheckedOptions = { [Key in keyof ForkOptions]-?: NonNullable<ForkOptions[Ke
  *   do. Nothing has happened then. A Worker can't fork (not-main-thread).
  * @throws PosixError EAGAIN, ENOMEM, EMFILE, ...: no process was made; `syscall` names the step
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE for bad options
+ * @throws what a `before` of registerAtFork throws
  *
  * The child has V8's heap, an event loop of its own and its own process.pid. Timers, servers and sockets of the
  * parent go on in both. Descriptors share their offsets. Math.random and crypto draw different numbers in each.
@@ -47,6 +49,21 @@ type CheckedOptions = { [Key in keyof ForkOptions]-?: NonNullable<ForkOptions[Ke
  */
 export function fork(options?: ForkOptions): number {
   const checkedOptions = toForkOptions(options)
+  const hooks = new AtFork()
+  hooks.before()
+  let pid: number
+  try {
+    pid = copyProcess(checkedOptions)
+  } catch (error) {
+    hooks.cancel()
+    throw error
+  }
+  if (pid === 0) hooks.inChild()
+  else hooks.inParent(pid)
+  return pid
+}
+
+function copyProcess(checkedOptions: CheckedOptions): number {
   const { threads, drainMs } = checkedOptions
   refuseUnlessAccepted(checkedOptions)
   const shareRings = tolerates(checkedOptions, 'io-uring')

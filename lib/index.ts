@@ -1,4 +1,5 @@
 // truefork: the real fork(), exec, posix_spawn and wait calls of Linux and macOS.
+export { type AtForkHooks, registerAtFork } from './at-fork'
 export { compareFdTables, type FdChange, type FdTableDifference } from './compare-fd-tables'
 export * from './constants'
 export * from './descriptors'

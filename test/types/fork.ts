@@ -1,5 +1,14 @@
 // Compiled, never run: what must compile does, and what must not is marked so.
-import { _exit, type ForkOptions, fork, forkHazards, type HazardId, type HazardReport, type ThreadInfo } from 'truefork'
+import {
+  _exit,
+  type ForkOptions,
+  fork,
+  forkHazards,
+  type HazardId,
+  type HazardReport,
+  registerAtFork,
+  type ThreadInfo,
+} from 'truefork'
 
 fork() satisfies number
 fork({})
@@ -31,3 +40,14 @@ _exit()
 _exit('0')
 // @ts-expect-error fork is synchronous
 fork().then(() => {})
+
+const undoHooks: () => void = registerAtFork({
+  before() {},
+  afterInParent: (pid: number) => void pid,
+  afterInChild() {},
+})
+undoHooks()
+// @ts-expect-error: there is no such hook
+registerAtFork({ after() {} })
+// @ts-expect-error: the child's hook is told nothing
+registerAtFork({ afterInChild: (pid: number) => void pid })
