@@ -4,25 +4,32 @@
 
 namespace truefork::napi {
 
+Napi::Value property(const Napi::Object& object, const char* key) {
+  return object.IsEmpty() ? Napi::Value() : object.Get(key);
+}
+
+uint32_t length_of(const Napi::Array& list) { return list.IsEmpty() ? 0 : list.Length(); }
+
 std::string to_bytes(const Napi::Value& value) {
+  if (value.IsEmpty()) return {};
   if (value.IsString()) return value.As<Napi::String>().Utf8Value();
   const auto bytes = value.As<Napi::Uint8Array>();
   return {reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength()};
 }
 
-int32_t to_int(const Napi::Value& value) { return value.As<Napi::Number>().Int32Value(); }
+int32_t to_int(const Napi::Value& value) { return value.IsEmpty() ? -1 : value.As<Napi::Number>().Int32Value(); }
 
 bool to_signal_set(const Napi::Array& signals, sigset_t& set, bool lenient) {
   sigemptyset(&set);
-  for (uint32_t i = 0; i < signals.Length(); ++i) {
+  for (uint32_t i = 0; i < length_of(signals); ++i) {
     if (sigaddset(&set, to_int(signals.Get(i))) != 0 && !lenient) return false;
   }
   return true;
 }
 
 string_list::string_list(const Napi::Array& list) {
-  strings_.reserve(list.Length());
-  for (uint32_t i = 0; i < list.Length(); ++i) strings_.push_back(to_bytes(list.Get(i)));
+  strings_.reserve(length_of(list));
+  for (uint32_t i = 0; i < length_of(list); ++i) strings_.push_back(to_bytes(list.Get(i)));
   fill_pointers();
 }
 

@@ -13,6 +13,11 @@
 
 namespace truefork::napi {
 
+// In a Worker that is being ended, properties can't be read any more: what comes then is an empty value, on which
+// every call of Node-API would abort the process. These read it as nothing, no item, no bytes, -1.
+Napi::Value property(const Napi::Object& object, const char* key);
+uint32_t length_of(const Napi::Array& list);
+
 // The bytes of a string, as UTF-8, or of a Buffer, as they are.
 std::string to_bytes(const Napi::Value& value);
 

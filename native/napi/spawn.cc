@@ -28,26 +28,26 @@ enum file_action::kind to_kind(const std::string& name) {
   return kind::inherit;  // lib/spawn.ts lets no other name through
 }
 
-bool given(const Napi::Object& object, const char* key) { return !object.Get(key).IsUndefined(); }
+bool given(const Napi::Object& object, const char* key) { return !property(object, key).IsUndefined(); }
 
 int int_or(const Napi::Object& object, const char* key, int otherwise) {
-  return given(object, key) ? to_int(object.Get(key)) : otherwise;
+  return given(object, key) ? to_int(property(object, key)) : otherwise;
 }
 
 file_action to_action(const Napi::Object& object) {
-  file_action action{to_kind(to_bytes(object.Get("action")))};
+  file_action action{to_kind(to_bytes(property(object, "action")))};
   action.fd = int_or(object, "fd", -1);
   action.new_fd = int_or(object, "newFd", -1);
   action.flags = int_or(object, "flags", 0);
   action.mode = static_cast<mode_t>(int_or(object, "mode", 0));
-  if (given(object, "path")) action.path = to_bytes(object.Get("path"));
+  if (given(object, "path")) action.path = to_bytes(property(object, "path"));
   return action;
 }
 
 void read_actions(const Napi::Object& options, spawn_request& request) {
-  const auto actions = options.Get("fileActions").As<Napi::Array>();
-  request.actions.reserve(actions.Length());
-  for (uint32_t i = 0; i < actions.Length(); ++i) {
+  const auto actions = property(options, "fileActions").As<Napi::Array>();
+  request.actions.reserve(length_of(actions));
+  for (uint32_t i = 0; i < length_of(actions); ++i) {
     request.actions.push_back(to_action(actions.Get(i).As<Napi::Object>()));
   }
 }
@@ -56,25 +56,28 @@ void read_actions(const Napi::Object& options, spawn_request& request) {
 const char* read_signals(const Napi::Object& options, spawn_request& request) {
   sigset_t set;
   if (given(options, "setsigmask")) {
-    if (!to_signal_set(options.Get("setsigmask").As<Napi::Array>(), set)) return "sigaddset";
+    if (!to_signal_set(property(options, "setsigmask").As<Napi::Array>(), set)) return "sigaddset";
     request.mask = set;
   }
   if (given(options, "setsigdef")) {
-    if (!to_signal_set(options.Get("setsigdef").As<Napi::Array>(), set)) return "sigaddset";
+    if (!to_signal_set(property(options, "setsigdef").As<Napi::Array>(), set)) return "sigaddset";
     request.defaults = set;
   }
   return nullptr;
 }
 
 void read_attributes(const Napi::Object& options, spawn_request& request) {
-  if (given(options, "setpgroup")) request.pgroup = to_int(options.Get("setpgroup"));
-  if (given(options, "cgroup")) request.cgroup = to_int(options.Get("cgroup"));
+  if (given(options, "setpgroup")) request.pgroup = to_int(property(options, "setpgroup"));
+  if (given(options, "cgroup")) request.cgroup = to_int(property(options, "cgroup"));
   if (given(options, "scheduler")) {
-    const auto scheduler = options.Get("scheduler").As<Napi::Object>();
-    request.scheduler = posix::scheduler{std::nullopt, to_int(scheduler.Get("priority"))};
-    if (given(scheduler, "policy")) request.scheduler->policy = to_int(scheduler.Get("policy"));
+    const auto scheduler = property(options, "scheduler").As<Napi::Object>();
+    request.scheduler = posix::scheduler{std::nullopt, to_int(property(scheduler, "priority"))};
+    if (given(scheduler, "policy")) request.scheduler->policy = to_int(property(scheduler, "policy"));
   }
-  const auto flag = [&options](const char* key) { return options.Get(key).ToBoolean().Value(); };
+  const auto flag = [&options](const char* key) {
+    const Napi::Value value = property(options, key);
+    return value.IsBoolean() && value.As<Napi::Boolean>().Value();
+  };
   request.setsid = flag("setsid");
   request.resetids = flag("resetids");
   request.cloexec_default = flag("cloexecDefault");
