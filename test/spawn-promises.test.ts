@@ -118,7 +118,10 @@ t.test('an abort at any moment leaves either a child that is told or none', asyn
   for (let round = 0; round < 60; round++) {
     const controller = new AbortController()
     const spawning = posix_spawnp('sleep', ['sleep', '600'], {}, { signal: controller.signal })
-    setTimeout(() => controller.abort(), round / 10)
+    const abort = () => controller.abort()
+    if (round % 3 === 0) abort()
+    else if (round % 3 === 1) setImmediate(abort)
+    else setTimeout(abort, round / 10)
     try {
       const pid = await spawning
       outcomes.add('made')
