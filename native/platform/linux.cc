@@ -60,6 +60,20 @@ bool read_proc_file(const char* path, std::vector<char>& text) {
   return true;
 }
 
+// As much of it as `text` holds, without memory of its own: a process that has no more is told what a fork would meet.
+template <size_t size>
+bool read_beginning(const char* path, char (&text)[size]) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t count = 0;
+  do {
+    count = read(fd, text, size - 1);
+  } while (count < 0 && errno == EINTR);
+  close(fd);
+  text[count < 0 ? 0 : count] = '\0';
+  return true;
+}
+
 int read_smaps(std::vector<memory_range>& ranges) {
   // Only smaps tells VM_DONTCOPY ("dc" in VmFlags); proc_pid_smaps(5).
   FILE* smaps = fopen("/proc/self/smaps", "re");
@@ -100,15 +114,15 @@ int read_threads(std::vector<thread_info>& threads, int64_t left_out) {
     thread_info& thread = threads[i];
     char path[64];
     snprintf(path, sizeof path, "/proc/self/task/%lld/status", static_cast<long long>(thread.tid));
-    std::vector<char> text;
-    if (!read_proc_file(path, text)) {
+    char text[1024];  // the name and the state come first; proc_pid_status(5)
+    if (!read_beginning(path, text)) {
       if (errno == EMFILE) return -EMFILE;
       threads.erase(threads.begin() + static_cast<std::ptrdiff_t>(i));  // it ended since
       continue;
     }
     // status and not stat: a name may hold spaces and brackets.
-    sscanf(text.data(), "Name:\t%63[^\n]", thread.name);
-    if (const char* state = strstr(text.data(), "\nState:\t")) thread.state = state[8];
+    sscanf(text, "Name:\t%63[^\n]", thread.name);
+    if (const char* state = strstr(text, "\nState:\t")) thread.state = state[8];
     ++i;
   }
   return 0;
