@@ -15,7 +15,7 @@ namespace {
 using quiet::call;
 using quiet::system_call;
 
-constexpr int64_t stop_limit = 1'000'000'000;    // nanoseconds for all threads to stop
+constexpr int64_t stop_limit = 2'000'000'000;    // nanoseconds for all threads to stop, on a busy machine too
 constexpr int64_t child_limit = 30'000'000'000;  // nanoseconds for the child to be whole
 constexpr int exit_os_error = 71;                // sysexits(3)
 
