@@ -5,7 +5,8 @@ import t from 'tap'
 import { execl, execle, execv, execve, fexecve } from 'truefork'
 import { capture } from './support/child'
 import { singleThreaded } from './support/fork'
-import { cleanEnv, type ProgramOptions, root, runProgram } from './support/program'
+import { withoutChildProcesses } from './support/permission'
+import { type ProgramOptions, runProgram } from './support/program'
 
 const failure = (code: string, path: string) => ({ name: 'PosixError', code, syscall: 'execve', path })
 
@@ -221,13 +222,6 @@ t.test('a forked child execs, and its parent reads what the program writes', asy
 }) // exec-41
 
 t.test('under --permission without --allow-child-process nothing is run', async (t) => {
-  const source = `try { require('truefork').execvp('true', ['true']) } catch ({ code }) { console.log(code) }`
-  const name = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
-  const argv = [name, '--allow-fs-read=*', '--no-warnings', '-e', source]
-  // Not by child_process: the test runner would have the program load what is forbidden there.
-  const { stdout } = capture([process.execPath, ...argv], {
-    env: cleanEnv(),
-    fileActions: [{ action: 'chdir', path: root }],
-  })
+  const stdout = withoutChildProcesses(`require('truefork').execvp('true', ['true'])`)
   t.match(stdout, /^ERR_(DLOPEN_DISABLED|ACCESS_DENIED)\n$/)
 }) // exec-08

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import { marks, waysToEnd } from './support/endings'
+import { allWaysOut, marks, waysToEnd } from './support/endings'
 import { runForking, withoutAllThreads } from './support/fork'
 import { root, runNode, runProgram } from './support/program'
 
@@ -101,31 +101,9 @@ t.test('each way out is taken twenty times out of twenty, under load', { skip },
       setInterval(async () => { for (let i = 0; i < 50; i++) await i }, 1),
       setInterval(() => fs.stat('/', () => {}), 1),
     ]
-    const ways = [
-      [3, () => process.exit(3)],
-      [4, () => { process.exitCode = 4 }],
-      [1, () => { throw new Error('boom') }],
-      [1, () => Promise.reject(new Error('boom'))],
-      [5, () => _exit(5)],
-      ['SIGTERM', () => { process.kill(process.pid, 'SIGTERM'); setTimeout(() => {}, 10_000) }],
-      [6, () => process.once('beforeExit', () => setTimeout(() => { process.exitCode = 6 }, 1))],
-    ]
-    const tally = {}
-    let left = 20 * ways.length
+    const options = {}
+    ${allWaysOut}
     ${withWorkers}
-    function next() {
-      const [expected, way] = ways[left % ways.length]
-      const pid = fork()
-      if (pid === 0) {
-        loads.forEach(clearInterval)
-        return way()
-      }
-      const end = ending(pid)
-      const key = end === expected ? 'as expected' : expected + ' became ' + end
-      tally[key] = (tally[key] ?? 0) + 1
-      if (--left === 0) { console.log(JSON.stringify(tally)); process.exit(0) }
-      setTimeout(next, left % 3)
-    }
   `,
     { timeoutMs: 60_000 },
   )

@@ -1,21 +1,11 @@
 // Many forks, and long chains of them, leave nothing behind.
 import t from 'tap'
 import { linesOf, withoutAllThreads } from './support/fork'
+import { imageBy } from './support/process-state'
 
 const skip = withoutAllThreads
 
-const images = `
-  const field = (name) => Number(new RegExp(name + ':\\\\s*([0-9]+)').exec(fs.readFileSync('/proc/self/status', 'utf8'))[1])
-  const image = () => {
-    gc()
-    return {
-      descriptors: fs.readdirSync('/proc/self/fd').length,
-      threads: fs.readdirSync('/proc/self/task').length,
-      mappings: fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').length,
-      kilobytes: field('RssAnon'),
-    }
-  }
-`
+const images = imageBy('RssAnon')
 
 interface Image {
   descriptors: number

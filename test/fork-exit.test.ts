@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import { marks, waysToEnd } from './support/endings'
+import { allWaysOut, marks, waysToEnd } from './support/endings'
 import { runForking, singleThreaded } from './support/fork'
 import { root, runNode, runProgram } from './support/program'
 
@@ -144,31 +144,9 @@ t.test('each way out is taken twenty times out of twenty, under load', async (t)
       setInterval(() => { garbage = Array.from({ length: 5000 }, (_, i) => ({ i })) }, 1),
       setInterval(async () => { for (let i = 0; i < 50; i++) await i }, 1),
     ]
-    const ways = [
-      [3, () => process.exit(3)],
-      [4, () => { process.exitCode = 4 }],
-      [1, () => { throw new Error('boom') }],
-      [1, () => Promise.reject(new Error('boom'))],
-      [5, () => _exit(5)],
-      ['SIGTERM', () => { process.kill(process.pid, 'SIGTERM'); setTimeout(() => {}, 10_000) }],
-      [6, () => process.once('beforeExit', () => setTimeout(() => { process.exitCode = 6 }, 1))],
-    ]
-    const tally = {}
-    let left = 20 * ways.length
-    const turn = () => {
-      const [expected, way] = ways[left % ways.length]
-      const pid = fork({ threads: 'caller' })
-      if (pid === 0) {
-        loads.forEach(clearInterval)
-        return way()
-      }
-      const end = ending(pid)
-      const key = end === expected ? 'as expected' : expected + ' became ' + end
-      tally[key] = (tally[key] ?? 0) + 1
-      if (--left === 0) { console.log(JSON.stringify(tally)); process.exit(0) }
-      setTimeout(turn, left % 3)
-    }
-    turn()
+    const options = { threads: 'caller' }
+    ${allWaysOut}
+    next()
   `,
     { ...singleThreaded, timeoutMs: 25_000 },
   )

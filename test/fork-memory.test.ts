@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { platform } from 'node:os'
 import t from 'tap'
 import { linesOf, runForking, singleThreaded } from './support/fork'
+import { imageBy } from './support/process-state'
 
 const onLinux = platform() === 'linux' ? false : 'V8 marks its heap MADV_DONTFORK on Linux only'
 
@@ -93,16 +94,7 @@ t.test('memory that V8 has given back and others have taken is copied to every c
 t.test('two thousand forks leave nothing behind', { skip: onLinux }, async (t) => {
   const { stdout, stderr } = await runForking(
     `
-    const field = (name) => Number(new RegExp(name + ':\\\\s*([0-9]+)').exec(fs.readFileSync('/proc/self/status', 'utf8'))[1])
-    const image = () => {
-      gc()
-      return {
-        descriptors: fs.readdirSync('/proc/self/fd').length,
-        threads: fs.readdirSync('/proc/self/task').length,
-        mappings: fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').length,
-        kilobytes: field('VmRSS'),
-      }
-    }
+    ${imageBy('VmRSS')}
     const pids = new Set()
     const turns = (count) => {
       for (let i = 0; i < count; i++) {

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import t from 'tap'
 import { describeStatus, kill, posix_spawn, posix_spawnp, waitpid } from 'truefork'
 import { capture, captureFile, exited, sleeping } from './support/child'
+import { withoutChildProcesses } from './support/permission'
 import { isChildless, statusField } from './support/process-state'
-import { cleanEnv, root, runProgram } from './support/program'
+import { runProgram } from './support/program'
 
 const both = { posix_spawn, posix_spawnp }
 const failure = (code: string, path: string) => ({ name: 'PosixError', code, syscall: 'posix_spawn', path })
@@ -286,13 +287,6 @@ t.test('a process too many for its user is EAGAIN', { skip: notRoot }, async (t)
 })
 
 t.test('under --permission without --allow-child-process nothing is spawned', async (t) => {
-  const source = `try { require('truefork').posix_spawnp('true', ['true']) } catch ({ code }) { console.log(code) }`
-  const name = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
-  const argv = [name, '--allow-fs-read=*', '--no-warnings', '-e', source]
-  // Not by child_process: the test runner would have the program load what is forbidden there.
-  const { stdout } = capture([process.execPath, ...argv], {
-    env: cleanEnv(),
-    fileActions: [{ action: 'chdir', path: root }],
-  })
+  const stdout = withoutChildProcesses(`require('truefork').posix_spawnp('true', ['true'])`)
   t.match(stdout, /^ERR_(DLOPEN_DISABLED|ACCESS_DENIED)\n$/)
 }) // exec-08

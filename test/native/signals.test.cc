@@ -16,13 +16,18 @@ constexpr char no_signal_set[] =
     "while read -r name value; do case $name in SigIgn:|SigBlk:) [ \"$value\" = 0000000000000000 ] || exit 1;; esac; "
     "done < /proc/self/status";
 
+// SIGUSR1 and SIGUSR2.
+void ignore_and_block() {
+  signal(SIGUSR1, SIG_IGN);
+  sigset_t mask;
+  sigemptyset(&mask);
+  sigaddset(&mask, SIGUSR2);
+  sigprocmask(SIG_BLOCK, &mask, nullptr);
+}
+
 void new_program_has_no_signal_ignored_or_blocked() {
   const pid_t pid = test::in_child([] {
-    signal(SIGUSR1, SIG_IGN);
-    sigset_t mask;
-    sigemptyset(&mask);
-    sigaddset(&mask, SIGUSR2);
-    sigprocmask(SIG_BLOCK, &mask, nullptr);
+    ignore_and_block();
     char shell[] = "sh";
     char option[] = "-c";
     char program[sizeof no_signal_set];
@@ -36,11 +41,7 @@ void new_program_has_no_signal_ignored_or_blocked() {
 
 void failed_exec_leaves_ignored_and_blocked_signals() {
   const pid_t pid = test::in_child([] {
-    signal(SIGUSR1, SIG_IGN);
-    sigset_t mask;
-    sigemptyset(&mask);
-    sigaddset(&mask, SIGUSR2);
-    sigprocmask(SIG_BLOCK, &mask, nullptr);
+    ignore_and_block();
     char* const none[] = {nullptr};
     EXPECT(posix::execve("/no/such/program", none, none) == -ENOENT);
     sigset_t now;

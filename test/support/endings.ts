@@ -38,3 +38,34 @@ export const waysToEnd: Record<string, string> = {
 
 /** Goes before each of them. */
 export const marks = `process.on('exit', (code) => console.log('exit', code)); console.log('begin');`
+
+/**
+ * Each way out twenty times, by next(): forks by `options`, and prints how often a child ended as it must. Under way in
+ * the parent are the timers `loads`.
+ */
+export const allWaysOut = `
+  const ways = [
+    [3, () => process.exit(3)],
+    [4, () => { process.exitCode = 4 }],
+    [1, () => { throw new Error('boom') }],
+    [1, () => Promise.reject(new Error('boom'))],
+    [5, () => _exit(5)],
+    ['SIGTERM', () => { process.kill(process.pid, 'SIGTERM'); setTimeout(() => {}, 10_000) }],
+    [6, () => process.once('beforeExit', () => setTimeout(() => { process.exitCode = 6 }, 1))],
+  ]
+  const tally = {}
+  let left = 20 * ways.length
+  function next() {
+    const [expected, way] = ways[left % ways.length]
+    const pid = fork(options)
+    if (pid === 0) {
+      loads.forEach(clearInterval)
+      return way()
+    }
+    const end = ending(pid)
+    const key = end === expected ? 'as expected' : expected + ' became ' + end
+    tally[key] = (tally[key] ?? 0) + 1
+    if (--left === 0) { console.log(JSON.stringify(tally)); process.exit(0) }
+    setTimeout(next, left % 3)
+  }
+`

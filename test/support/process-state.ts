@@ -22,6 +22,21 @@ export function statusField(name: string, status = readFileSync('/proc/self/stat
   return value
 }
 
+/** For a program: image(), what it holds after a collection of garbage, its memory by a field of proc_pid_status(5). */
+export function imageBy(field: string): string {
+  return `
+    const image = () => {
+      gc()
+      return {
+        descriptors: fs.readdirSync('/proc/self/fd').length,
+        threads: fs.readdirSync('/proc/self/task').length,
+        mappings: fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').length,
+        kilobytes: Number(/^${field}:\\s*([0-9]+)/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))[1]),
+      }
+    }
+  `
+}
+
 /** The signal sets of a process: blocked, ignored and caught. */
 export function signalSets(status?: string): Record<'SigBlk' | 'SigIgn' | 'SigCgt', bigint> {
   const set = (name: string): bigint => BigInt(`0x${statusField(name, status)}`)
