@@ -8,6 +8,8 @@
 
 namespace truefork::quiet {
 
+constexpr uint64_t page_size = 4096;
+
 // A system call, and nothing else: no errno, no cancellation point, no symbol of libc's. Returns what the kernel
 // returned, a negative error number where it failed; syscall(2).
 inline long system_call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) noexcept {

@@ -1,7 +1,5 @@
 #include "owners.h"
 
-#include <fcntl.h>
-
 #include "locks_glibc.h"
 #include "proc_text.h"
 
@@ -9,10 +7,8 @@ namespace truefork::fork {
 
 namespace {
 
-using quiet::call;
+using quiet::page_size;
 using quiet::system_call;
-
-constexpr uint64_t page_size = 4096;
 
 // Where a thread of the parent has its tid in the child, by a table with room to spare: most words of memory are
 // no tid, and the first look must tell.
@@ -87,14 +83,6 @@ int rewrite_span(span within, owner_table& owners, const tid_map& tids, int32_t 
   return found;
 }
 
-int read_maps(owner_table& owners) noexcept {
-  const long file = call(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  if (file < 0) return static_cast<int>(file);
-  const int failure = read_whole(file, owners.maps);
-  system_call(SYS_close, file);
-  return failure;
-}
-
 // "7f00-7f10 rw-p ...": the next private writable range, or false at the end.
 bool next_writable(const char*& line, span& range) noexcept {
   while (*line != '\0') {
@@ -156,7 +144,7 @@ int rewrite_owners(const thread_table& threads, const copied_heap& heap, owner_t
   owners.rewritten = 0;
   const tid_map tids(threads);
   const auto self = static_cast<int32_t>(system_call(SYS_gettid));
-  int failure = read_maps(owners);
+  int failure = read_maps(owners.maps);
   if (failure != 0) return failure;
   failure = owners.pages.open();
   if (failure != 0) return failure;

@@ -2,6 +2,8 @@
 #ifndef TRUEFORK_FORK_PROC_TEXT_H_
 #define TRUEFORK_FORK_PROC_TEXT_H_
 
+#include <fcntl.h>
+
 #include "quiet_list.h"
 
 namespace truefork::fork {
@@ -20,6 +22,15 @@ inline int read_whole(long file, quiet::list<char>& text) noexcept {
   }
   text.items[text.count] = '\0';
   return 0;
+}
+
+// The mappings of this process. 0 or a negative error number.
+inline int read_maps(quiet::list<char>& text) noexcept {
+  const long file = quiet::call(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return static_cast<int>(file);
+  const int failure = read_whole(file, text);
+  quiet::system_call(SYS_close, file);
+  return failure;
 }
 
 // What follows `key` in a file of /proc, past white space; null where there is no such line.

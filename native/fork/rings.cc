@@ -45,10 +45,7 @@ const ring_map* find_map(const descriptor_table& table, uint64_t inode, uint64_t
 
 // Notes where each ring is mapped, from /proc/self/maps: "start-end perms offset dev inode path".
 int read_ring_maps(descriptor_table& table) noexcept {
-  const long file = call(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  if (file < 0) return static_cast<int>(file);
-  const int failure = read_whole(file, table.text);
-  system_call(SYS_close, file);
+  const int failure = read_maps(table.text);
   if (failure != 0) return failure;
   for (const char* line = table.text.items; *line != '\0';) {
     const char* at = line;

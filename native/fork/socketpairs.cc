@@ -1,13 +1,10 @@
 // Socketpairs with both their ends in this process. Only sock_diag(7) tells which ends belong together.
 #include <fcntl.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
-#include <linux/sock_diag.h>
-#include <linux/unix_diag.h>
 #include <sys/socket.h>
 
 #include <initializer_list>
 
+#include "../platform/unix_peer.h"
 #include "quiet.h"
 #include "twins.h"
 
@@ -15,13 +12,9 @@ namespace truefork::fork {
 
 namespace {
 
+using platform::unix_peer;
 using quiet::call;
 using quiet::system_call;
-
-struct peer {
-  uint64_t inode;     // 0 where it can't be told
-  uint8_t shut_down;  // RCV_SHUTDOWN 1, SEND_SHUTDOWN 2
-};
 
 long socket_option(int fd, int option) noexcept {
   int value = -1;
@@ -33,32 +26,11 @@ void set_socket_option(int fd, int option, int value) noexcept {
   system_call(SYS_setsockopt, fd, SOL_SOCKET, option, (long)&value, sizeof value);
 }
 
-peer ask_peer(int netlink, uint64_t inode) noexcept {
-  struct {
-    nlmsghdr header;
-    unix_diag_req request;
-  } question{};
-  question.header.nlmsg_len = sizeof question;
-  question.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  question.header.nlmsg_flags = NLM_F_REQUEST;
-  question.request.sdiag_family = AF_UNIX;
-  question.request.udiag_states = ~0U;
-  question.request.udiag_ino = static_cast<uint32_t>(inode);
-  question.request.udiag_show = UDIAG_SHOW_PEER;
-  question.request.udiag_cookie[0] = question.request.udiag_cookie[1] = ~0U;
-  alignas(8) char answer[1024]{};
+unix_peer ask_peer(int netlink, uint64_t inode) noexcept {
+  const platform::peer_question question = platform::question_about(inode);
+  alignas(nlmsghdr) char answer[1024]{};
   if (call(SYS_write, netlink, &question, sizeof question) < 0) return {};
-  const long size = call(SYS_read, netlink, answer, sizeof answer);
-  const auto* const header = reinterpret_cast<const nlmsghdr*>(answer);
-  if (size < static_cast<long>(sizeof *header) || header->nlmsg_type != SOCK_DIAG_BY_FAMILY) return {};
-  peer found{};
-  int left = static_cast<int>(header->nlmsg_len - NLMSG_LENGTH(sizeof(unix_diag_msg)));
-  const auto* attribute = reinterpret_cast<const rtattr*>(answer + NLMSG_LENGTH(sizeof(unix_diag_msg)));
-  for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
-    if (attribute->rta_type == UNIX_DIAG_PEER) found.inode = *static_cast<const uint32_t*>(RTA_DATA(attribute));
-    if (attribute->rta_type == UNIX_DIAG_SHUTDOWN) found.shut_down = *static_cast<const uint8_t*>(RTA_DATA(attribute));
-  }
-  return found;
+  return platform::peer_of(answer, call(SYS_read, netlink, answer, sizeof answer));
 }
 
 const socket_end* find_socket(const descriptor_table& table, uint64_t inode) noexcept {
@@ -118,7 +90,7 @@ descriptor_outcome twin_socket(descriptor_table& table, const socket_end& end, i
   if (find_twin(table, end.fd) != nullptr) return done;
   const socket_end* const first = find_socket(table, end.inode);
   if (const twin* const same = find_twin(table, first->fd)) return duplicate_twin(table, *same, end.fd, end.cloexec);
-  const peer found = ask_peer(netlink, end.inode);
+  const unix_peer found = ask_peer(netlink, end.inode);
   const socket_end* const other = found.inode == 0 ? nullptr : find_socket(table, found.inode);
   if (other == nullptr || other->inode == end.inode) return done;  // somebody else has the other end
   return twin_pair(table, end, *other, found.shut_down, ask_peer(netlink, other->inode).shut_down);

@@ -8,9 +8,8 @@ namespace truefork::fork {
 namespace {
 
 using quiet::call;
+using quiet::page_size;
 using quiet::system_call;
-
-constexpr uint64_t page_size = 4096;
 
 // PAGEMAP_SCAN, Linux 6.7: passes over terabytes that hold nothing in no time. By hand, as older headers lack it;
 // Documentation/admin-guide/mm/pagemap.rst.

@@ -1,10 +1,6 @@
 // Linux: what this process has open, as /proc and sock_diag(7) tell it.
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
-#include <linux/sock_diag.h>
-#include <linux/unix_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -20,6 +16,7 @@
 #include "../posix/result.h"
 #include "platform.h"
 #include "spare_descriptor.h"
+#include "unix_peer.h"
 
 namespace truefork::platform {
 
@@ -65,32 +62,13 @@ int64_t pid_of_pidfd(int fd) {
   return pid;
 }
 
-// The inode of a UNIX socket's other end, or 0. fork/socketpairs.cc asks the same without libc.
-unsigned ask_peer(int netlink, unsigned inode) noexcept {
-  struct {
-    nlmsghdr header;
-    unix_diag_req request;
-  } question{};
-  question.header.nlmsg_len = sizeof question;
-  question.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  question.header.nlmsg_flags = NLM_F_REQUEST;
-  question.request.sdiag_family = AF_UNIX;
-  question.request.udiag_states = ~0U;
-  question.request.udiag_ino = inode;
-  question.request.udiag_show = UDIAG_SHOW_PEER;
-  question.request.udiag_cookie[0] = question.request.udiag_cookie[1] = ~0U;  // none is known
+// The inode of a UNIX socket's other end, or 0.
+uint64_t ask_peer(int netlink, uint64_t inode) noexcept {
+  const peer_question question = question_about(inode);
   alignas(nlmsghdr) char answer[1024]{};
   if (send(netlink, &question, sizeof question, 0) < 0) return 0;
   // The kernel has answered before send returns.
-  const ssize_t size = recv(netlink, answer, sizeof answer, MSG_DONTWAIT);
-  const auto* const header = reinterpret_cast<const nlmsghdr*>(answer);
-  if (size < static_cast<ssize_t>(sizeof *header) || header->nlmsg_type != SOCK_DIAG_BY_FAMILY) return 0;
-  int left = static_cast<int>(header->nlmsg_len - NLMSG_LENGTH(sizeof(unix_diag_msg)));
-  const auto* attribute = reinterpret_cast<const rtattr*>(answer + NLMSG_LENGTH(sizeof(unix_diag_msg)));
-  for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
-    if (attribute->rta_type == UNIX_DIAG_PEER) return *static_cast<const uint32_t*>(RTA_DATA(attribute));
-  }
-  return 0;
+  return peer_of(answer, recv(netlink, answer, sizeof answer, MSG_DONTWAIT)).inode;
 }
 
 // Without sock_diag (CONFIG_UNIX_DIAG) no peer is known.
@@ -103,7 +81,7 @@ int name_peers(std::vector<named_descriptor>& descriptors) {
     socklen_t size = sizeof name;
     if (sscanf(row.target.c_str(), "socket:[%u]", &inode) != 1) continue;
     if (getsockname(row.fd, &name, &size) != 0 || name.sa_family != AF_UNIX) continue;
-    const unsigned peer = ask_peer(netlink, inode);
+    const uint64_t peer = ask_peer(netlink, inode);
     if (peer != 0) row.peer = "socket:[" + std::to_string(peer) + ']';
   }
   close(netlink);
