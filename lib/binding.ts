@@ -149,6 +149,8 @@ interface Binding {
   tcsetwinsize(fd: number, rows: number, columns: number): Result
   pidfd_open(pid: number, flags: number): Result
   pidfd_send_signal(pidfd: number, signal: number): Result
+  /** -1: it has been reaped; 0: unknown. */
+  pid_of_pidfd(pidfd: number): number
   /** 1 or 0. */
   pidfd_has_ended(pidfd: number): Result
   pipe(): [failure: Result, readEnd: number, writeEnd: number]

@@ -1,5 +1,4 @@
 // waitpid(2), wait4(2), waitid(2) as promises: each is the call with WNOHANG, made again when there is something to see.
-import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { type Abortable, throwIfAborted, toAbortSignal } from './abort'
 import { binding } from './binding'
@@ -86,7 +85,7 @@ function lookByPidfd(look: Wait<SignalInfo>['look'], options: number): Wait<Sign
       } catch (error) {
         const isNoChild = error instanceof PosixError && error.code === 'ECHILD'
         if (isChild || !isNoChild || !(options & WEXITED)) throw error
-        pid = pidOf(pidfd)
+        pid = binding.pid_of_pidfd(pidfd)
         if (pid <= 0 || pid === process.pid) throw error
         isChild = false
       }
@@ -94,11 +93,6 @@ function lookByPidfd(look: Wait<SignalInfo>['look'], options: number): Wait<Sign
     const hasEnded = checked(binding.pidfd_has_ended(pidfd), 'waitid') === 1
     return hasEnded ? { pid, uid: -1, signo: constants.signals.SIGCHLD, status: 0, code: 0 } : undefined
   }
-}
-
-/** A pidfd's process, or -1 if it has been reaped; proc_pid_fdinfo(5). */
-function pidOf(pidfd: number): number {
-  return Number(/^Pid:\t(-?\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${pidfd}`, 'latin1'))?.[1] ?? -1)
 }
 
 function waitFor<Result extends WaitResult>(

@@ -62,6 +62,7 @@ constexpr entry table[] = {
     {"tcsetwinsize", truefork::napi::tcsetwinsize},
     {"pidfd_open", truefork::napi::pidfd_open},
     {"pidfd_send_signal", truefork::napi::pidfd_send_signal},
+    {"pid_of_pidfd", truefork::napi::pid_of_pidfd},
     {"pidfd_has_ended", truefork::napi::pidfd_has_ended},
     {"pipe", truefork::napi::pipe},
     {"pipe2", truefork::napi::pipe2},

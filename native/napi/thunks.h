@@ -22,7 +22,7 @@ thunk getpgid, setpgid, getpgrp, setsid, getsid, tcgetpgrp, tcsetpgrp, sigprocma
 thunk getrlimit, setrlimit, prlimit, set_pdeathsig, set_child_subreaper;
 thunk openpty, enter_pty, tcgetwinsize, tcsetwinsize;
 // pidfd.cc
-thunk pidfd_open, pidfd_send_signal, pidfd_has_ended;
+thunk pidfd_open, pidfd_send_signal, pid_of_pidfd, pidfd_has_ended;
 // descriptors.cc
 thunk pipe, pipe2, dup, dup2, dup3, fcntl, closefrom, close_range, umask;
 // sockets.cc, descriptor_table.cc

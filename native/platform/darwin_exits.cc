@@ -23,6 +23,7 @@ int change(int watch, pid_t pid, uint16_t flags) noexcept {
 
 int pidfd_open(pid_t /*pid*/, unsigned /*flags*/) noexcept { return -ENOSYS; }
 int pidfd_send_signal(int /*pidfd*/, int /*signal*/) noexcept { return -ENOSYS; }
+int64_t pid_of_pidfd(int /*pidfd*/) { return 0; }
 int pidfd_has_ended(int /*pidfd*/) noexcept { return -ENOSYS; }
 
 int open_exit_watch() noexcept {

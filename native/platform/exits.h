@@ -12,6 +12,8 @@ namespace truefork::platform {
 
 int pidfd_open(pid_t pid, unsigned flags) noexcept;
 int pidfd_send_signal(int pidfd, int signal) noexcept;
+// The process of a pidfd: -1 if it has been reaped, 0 if it can't be told. Works under a full descriptor table.
+int64_t pid_of_pidfd(int pidfd);
 // 1 once all threads of the process have ended, 0 before.
 int pidfd_has_ended(int pidfd) noexcept;
 

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "../posix/result.h"
+#include "exits.h"
 #include "platform.h"
 #include "spare_descriptor.h"
 #include "unix_peer.h"
@@ -42,24 +43,6 @@ std::string target_of(int fd) {
   char target[PATH_MAX];
   const ssize_t size = readlink(link.c_str(), target, sizeof target);
   return size < 0 ? std::string() : std::string(target, static_cast<size_t>(size));
-}
-
-int read_pid(int fd, int64_t& pid) {
-  const std::string path = "/proc/thread-self/fdinfo/" + std::to_string(fd);
-  FILE* const info = fopen(path.c_str(), "re");
-  if (info == nullptr) return -errno;
-  char line[128];
-  while (fgets(line, sizeof line, info) != nullptr) {
-    if (strncmp(line, "Pid:", 4) == 0) pid = strtoll(line + 4, nullptr, 10);
-  }
-  fclose(info);
-  return 0;
-}
-
-int64_t pid_of_pidfd(int fd) {
-  int64_t pid = 0;
-  if (read_pid(fd, pid) == -EMFILE) with_spare_descriptor([fd, &pid] { return read_pid(fd, pid); });
-  return pid;
 }
 
 // The inode of a UNIX socket's other end, or 0.

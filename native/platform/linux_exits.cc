@@ -12,9 +12,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
 
 #include "../posix/result.h"
 #include "exits.h"
+#include "spare_descriptor.h"
 
 namespace truefork::platform {
 
@@ -46,6 +50,18 @@ int watch_own(int watch, int fd) noexcept {
 // Whether a process runs in our memory, as the child of posix_spawn does until its exec; kcmp(2).
 bool shares_memory(pid_t pid) noexcept { return syscall(SYS_kcmp, getpid(), pid, KCMP_VM, 0, 0) == 0; }
 
+int read_pid(int fd, int64_t& pid) {
+  const std::string path = "/proc/thread-self/fdinfo/" + std::to_string(fd);
+  FILE* const info = fopen(path.c_str(), "re");
+  if (info == nullptr) return -errno;
+  char line[128];
+  while (fgets(line, sizeof line, info) != nullptr) {
+    if (strncmp(line, "Pid:", 4) == 0) pid = strtoll(line + 4, nullptr, 10);
+  }
+  fclose(info);
+  return 0;
+}
+
 }  // namespace
 
 int pidfd_open(pid_t pid, unsigned flags) noexcept {
@@ -54,6 +70,12 @@ int pidfd_open(pid_t pid, unsigned flags) noexcept {
 
 int pidfd_send_signal(int pidfd, int signal) noexcept {
   return static_cast<int>(from_errno(syscall(sys_pidfd_send_signal, pidfd, signal, nullptr, 0)));
+}
+
+int64_t pid_of_pidfd(int fd) {
+  int64_t pid = 0;
+  if (read_pid(fd, pid) == -EMFILE) with_spare_descriptor([fd, &pid] { return read_pid(fd, pid); });
+  return pid;
 }
 
 int pidfd_has_ended(int pidfd) noexcept {
