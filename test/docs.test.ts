@@ -26,6 +26,14 @@ function isCall(value: unknown): boolean {
   return typeof value === 'function' && !/^class\b/.test(Function.prototype.toString.call(value))
 }
 
+/** The names that no code of the page has. */
+function missingIn(page: string, names: readonly string[]): string[] {
+  const code = codeOf(read(page))
+  return names.filter(
+    (name) => !new RegExp(`(?<!\\w)${name.replace('(', '\\(')}${name.endsWith('(') ? '' : '(?!\\w)'}`).test(code),
+  )
+}
+
 /** The code of a page: its blocks and what is in backticks. */
 function codeOf(text: string): string {
   return (text.match(/^```[\s\S]*?^```|`[^`\n]+`/gm) ?? []).join('\n')
@@ -44,15 +52,15 @@ function anchorsOf(text: string): string[] {
 }
 
 t.test('every export is in docs/api.md', async (t) => {
-  const code = codeOf(read(join('docs', 'api.md')))
   const names = [...exportedNames('index'), ...exportedNames('promises')]
   t.ok(['fork(', 'WNOHANG', 'ForkOptions', 'Abortable'].every((name) => names.includes(name)))
-  t.same(
-    names.filter(
-      (name) => !new RegExp(`(?<!\\w)${name.replace('(', '\\(')}${name.endsWith('(') ? '' : '(?!\\w)'}`).test(code),
-    ),
-    [],
-  )
+  t.same(missingIn(join('docs', 'api.md'), names), [])
+})
+
+t.test('every export of truefork/multiprocessing is in docs/multiprocessing.md', async (t) => {
+  const names = exportedNames('multiprocessing')
+  t.ok(names.includes('cpuCount('))
+  t.same(missingIn(join('docs', 'multiprocessing.md'), names), [])
 })
 
 t.test('every function that docs/api.md declares is exported', async (t) => {

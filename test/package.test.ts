@@ -42,6 +42,18 @@ t.test('so it is with truefork/promises', async (t) => {
   t.equal(stdout, 'posix_spawn,posix_spawnp,wait4,waitid,waitpid\n')
 })
 
+t.test('so it is with truefork/multiprocessing', async (t) => {
+  const source = `
+    import { createRequire } from 'node:module'
+    import * as imported from 'truefork/multiprocessing'
+    const required = createRequire(process.cwd() + '/')('truefork/multiprocessing')
+    console.log(Object.keys(required).filter((name) => imported[name] !== required[name]).join())
+    console.log(imported.cpuCount() > 0)`
+  const { stdout, stderr } = await runNode(['--input-type=module', '-e', source])
+  t.equal(stderr, '')
+  t.equal(stdout, '\ntrue\n')
+})
+
 t.ok(modules.includes('index.js') && modules.includes(join('safety', 'hazards.js')))
 
 for (const path of modules) {
