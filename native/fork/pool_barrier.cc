@@ -76,8 +76,7 @@ void pool_barrier::abandon(uv_loop_t* loop) {
 void pool_barrier::wait(uv_work_t* request) {
   auto* const self = static_cast<pool_barrier*>(request->data);
   uv_mutex_lock(&self->mutex_);
-  ++self->arrived_;
-  uv_cond_broadcast(&self->changed_);
+  if (++self->arrived_ == self->requests_.size()) uv_cond_broadcast(&self->changed_);
   while (!self->open_) uv_cond_wait(&self->changed_, &self->mutex_);
   uv_mutex_unlock(&self->mutex_);
 }

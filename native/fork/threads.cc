@@ -93,8 +93,8 @@ void on_stop(int signal, siginfo_t* info, void* context) noexcept {
   note_thread(*slot, context);
   if (truefork_save_registers(&slot->registers) == 0) {
     quiet::store(slot->state, static_cast<uint32_t>(slot_state::stopped));
-    __atomic_add_fetch(&table.arrived, 1, __ATOMIC_ACQ_REL);
-    quiet::futex_wake_all(&table.arrived);
+    const uint32_t arrived = __atomic_add_fetch(&table.arrived, 1, __ATOMIC_SEQ_CST);
+    if (arrived >= __atomic_load_n(&table.expected, __ATOMIC_SEQ_CST)) quiet::futex_wake_all(&table.arrived);
     wait_at_gate(table, generation);
   } else {
     wait_at_gate(*current_table, current_table->generation);
@@ -140,8 +140,12 @@ int signal_thread(thread_table& table, pid_t tid) noexcept {
     slot.state = static_cast<uint32_t>(slot_state::gone);
     return 0;
   }
-  if (outcome < 0) slot.state = static_cast<uint32_t>(slot_state::gone);
-  return outcome < 0 ? static_cast<int>(outcome) : 1;
+  if (outcome < 0) {
+    slot.state = static_cast<uint32_t>(slot_state::gone);
+    return static_cast<int>(outcome);
+  }
+  __atomic_add_fetch(&table.expected, 1, __ATOMIC_SEQ_CST);
+  return 1;
 }
 
 // Signals every thread that /proc lists and isn't known. The number of new ones, or a negative error number.
@@ -246,6 +250,7 @@ stop_outcome stop_threads(thread_table& table, int64_t limit_nanoseconds) noexce
   if (const pid_t late = wait_for_free_slots(table, deadline)) return {-ETIMEDOUT, late};
   table.count = 0;
   table.arrived = 0;
+  table.expected = 0;
   ++table.generation;
   table.process = static_cast<pid_t>(system_call(SYS_getpid));
   table.self = static_cast<pid_t>(system_call(SYS_gettid));

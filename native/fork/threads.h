@@ -50,6 +50,7 @@ struct thread_table {
   uint32_t generation;  // of this stop: a thread that is late to leave the last one must not pass this one's gate
   uint32_t gate;        // threads of generations up to this one may go on
   uint32_t arrived;     // how many have stopped, as a futex
+  uint32_t expected;    // how many have been signalled: the last of them to stop wakes the forking thread
   pid_t process;
   pid_t self;
   // Where libc keeps a thread's rseq area, from the thread pointer; size 0 where it registers none (glibc < 2.35).
