@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 
 #include "../platform/platform.h"
 #include "shared_pipes.h"
@@ -32,8 +33,10 @@ int prepare_slots(thread_table& threads) {
   if (running == 0) return -ENOENT;  // no /proc
   const size_t wanted = running * 2 + spare_slots;
   if (running + spare_slots <= threads.capacity) return 0;
+  auto* const slots = new (std::nothrow) thread_slot[wanted]{};
+  if (slots == nullptr) return -ENOMEM;
   // The old ones stay: a thread of the last stop may still be on its way out of its own.
-  threads.slots = new thread_slot[wanted]{};
+  threads.slots = slots;
   threads.capacity = wanted;
   return 0;
 }
@@ -104,8 +107,8 @@ void prepare_at_load() {
 
 engine* prepare_engine(int& failure, const char*& step) {
   engine& prepared = instance();
-  step = "stat";
   failure = prepare_slots(prepared.threads);
+  step = failure == -ENOMEM ? "mmap" : "stat";
   if (failure != 0) return nullptr;
   step = "mmap";
   failure = list_shared_pipes(prepared.descriptors.shared_inodes);
