@@ -6,7 +6,9 @@ import {
   forkHazards,
   type HazardId,
   type HazardReport,
+  type Mutex,
   registerAtFork,
+  registerMutex,
   type ThreadInfo,
 } from 'truefork'
 
@@ -51,3 +53,9 @@ undoHooks()
 registerAtFork({ after() {} })
 // @ts-expect-error: the child's hook is told nothing
 registerAtFork({ afterInChild: (pid: number) => void pid })
+
+const mutex: Mutex = { name: 'cache', shared: false, holder: () => ({ pid: 1, tid: 0 }) }
+const forgetMutex: () => void = registerMutex(mutex)
+forgetMutex()
+// @ts-expect-error: whether it is shared has to be said
+registerMutex({ name: 'cache', holder: () => null })
