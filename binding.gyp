@@ -37,6 +37,7 @@
         "native/posix/sockets.cc",
         "native/posix/spawn.cc",
         "native/posix/wait.cc",
+        "native/fork/debugger_sockets.cc",
         "native/fork/fork_caller.cc",
         "native/fork/pool_barrier.cc",
       ],
@@ -59,6 +60,7 @@
         }],
         ["OS=='linux' and target_arch=='x64'", {
           "sources": [
+            "native/fork/debugger_twins.cc",
             "native/fork/descriptors.cc",
             "native/fork/event_files.cc",
             "native/fork/pipes.cc",

@@ -70,8 +70,14 @@ export interface SpawnTask {
 }
 
 interface Binding {
-  /** `drainMs` -1: don't wait for the thread pool. `tid`: the thread that didn't stop, or 0. */
-  fork(allThreads: boolean, drainMs: number, shareRings: boolean): [pid: Result, tid: number, failedStep: string | null]
+  /** `drainMs` -1: don't wait for the thread pool. `debuggerSockets`: what the inspector listens on. `tid`: the thread
+   * that didn't stop, or 0. */
+  fork(
+    allThreads: boolean,
+    drainMs: number,
+    shareRings: boolean,
+    debuggerSockets: readonly number[],
+  ): [pid: Result, tid: number, failedStep: string | null]
   whyNotAllThreads(): string | null
   unrebuiltDescriptors(): RawDescriptor[]
   onEmptyLoop(beforeExit: () => void, exit: () => void, leave: () => void): void

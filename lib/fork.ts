@@ -12,6 +12,7 @@ import {
   listThreads,
   metHazard,
 } from './safety/hazards'
+import { debuggerSockets } from './safety/inspector'
 import { toInt32, toOptions } from './validate'
 
 export interface ForkOptions {
@@ -67,10 +68,11 @@ function copyProcess(checkedOptions: CheckedOptions): number {
   const { threads, drainMs } = checkedOptions
   refuseUnlessAccepted(checkedOptions)
   const shareRings = tolerates(checkedOptions, 'io-uring')
-  let [pid, tid, failedStep] = binding.fork(threads === 'all', drainMs, shareRings)
+  const listeners = debuggerSockets()
+  let [pid, tid, failedStep] = binding.fork(threads === 'all', drainMs, shareRings, listeners)
   if (failedStep === 'uv_queue_work' && tolerates(checkedOptions, 'inflight-requests')) {
     if (checkedOptions.hazards === 'warn') warn([inflightRequests(drainMs)])
-    ;[pid, tid, failedStep] = binding.fork(threads === 'all', -1, shareRings)
+    ;[pid, tid, failedStep] = binding.fork(threads === 'all', -1, shareRings, listeners)
   }
   if (failedStep !== null) throw forkError(pid, failedStep, tid, drainMs)
   if (pid !== 0) {

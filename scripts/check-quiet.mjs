@@ -6,6 +6,7 @@ import { capture } from './support/run.mjs'
 
 // Only these run while other threads stand still. What one of them calls must be in one of them, too.
 const quiet = [
+  'debugger_twins',
   'descriptors',
   'event_files',
   'fork',

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import { binding } from '../binding'
 import { startedSingleThreaded, type Threads } from './hazards'
+import { mendInspector } from './inspector'
 import { mendMathRandom, mendNewContexts, useUpRandomStock } from './random'
 
 /** Node's internals that end a process: undocumented, but patched by others since long. */
@@ -15,8 +16,8 @@ interface NodeProcess {
 const internals = process as unknown as NodeProcess
 
 /**
- * Mends what Node read once and keeps: process.pid, seeds and stocks of random numbers. process.ppid asks the kernel
- * each time.
+ * Mends what Node read once and keeps: process.pid, seeds and stocks of random numbers; and what serves the parent's
+ * debuggers. process.ppid asks the kernel each time.
  *
  * @param threads which threads the child has: without V8's it can't run loops that an optimising compiler would take
  */
@@ -27,6 +28,7 @@ export function mendChildState(threads: Threads): void {
     enumerable: true,
     configurable: true,
   })
+  if (threads === 'all') mendInspector()
   mendMathRandom()
   // A child without its threads is to allocate as little as it can before it execs: a collection may never end there.
   if (threads === 'all' || startedSingleThreaded()) mendNewContexts()

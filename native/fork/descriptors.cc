@@ -43,7 +43,7 @@ descriptor_outcome twin_of(descriptor_table& table, int fd) noexcept {
     case S_IFIFO:
       return note_pipe_end(table, fd, status);
     case S_IFSOCK:
-      return note_socket(table, fd, status);
+      return serves_debugger(table, fd) ? twin_debugger_socket(table, fd) : note_socket(table, fd, status);
     default:
       return done;
   }

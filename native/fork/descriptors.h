@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "debugger_sockets.h"
 #include "quiet_list.h"
 #include "watch_paths.h"
 
@@ -70,6 +71,8 @@ struct descriptor_table {
   quiet::list<char> text;  // one file of /proc, or what waits in a socket
   // Inodes of pipes that stay shared with the child, as pipe(2) has it.
   quiet::list<uint64_t> shared_inodes;
+  // Where Node's inspector listens.
+  quiet::list<endpoint> debugger_endpoints;
   quiet::list<watch_path> watches;
   quiet::list<char> watch_text;
   quiet::list<ring_map> ring_maps;  // kept from fork to fork: a ring has its inode for itself

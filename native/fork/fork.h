@@ -18,7 +18,8 @@ struct fork_outcome {
 };
 
 // POSIX's own fork: the child has the calling thread alone, with V8's heap and an event loop of its own.
-fork_outcome fork_caller(uv_loop_t* loop);
+// `debugger_sockets`: those that Node's inspector listens on. They and what they accepted stay the parent's alone.
+fork_outcome fork_caller(uv_loop_t* loop, const std::vector<int>& debugger_sockets);
 
 // Whatever has to be known from the start. Call it when the addon is loaded; once is enough.
 void prepare_at_load();
@@ -27,8 +28,9 @@ void prepare_at_load();
 const char* why_not_all_threads();
 
 // Every thread of this process lives on in the child, with kernel objects of its own. -ENOSYS where the platform
-// can't. With a ring of io_uring it fails by the step io_uring_setup, unless the two are to share it.
-fork_outcome fork_all(bool share_rings);
+// can't. The inspector's sockets as above. With a ring of io_uring it fails by the step io_uring_setup, unless the two
+// are to share it.
+fork_outcome fork_all(bool share_rings, const std::vector<int>& debugger_sockets);
 
 struct unrebuilt_descriptor {
   int fd;

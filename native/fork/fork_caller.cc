@@ -3,6 +3,7 @@
 
 #include "../posix/children.h"
 #include "../posix/result.h"
+#include "debugger_sockets.h"
 #include "fork.h"
 
 namespace truefork::fork {
@@ -47,7 +48,8 @@ void remake_event_loop(uv_loop_t* loop) noexcept {
 
 }  // namespace
 
-fork_outcome fork_caller(uv_loop_t* loop) {
+fork_outcome fork_caller(uv_loop_t* loop, const std::vector<int>& debugger_sockets) {
+  const std::vector<endpoint> debugger_endpoints = endpoints_of(debugger_sockets);
   const int failure = begin_heap_copy();
   if (failure != 0) return {failure, "madvise"};
 
@@ -58,6 +60,7 @@ fork_outcome fork_caller(uv_loop_t* loop) {
   end_heap_copy();
   if (pid == 0) {
     children::unlock_in_child();
+    close_debugger_sockets(debugger_endpoints);
     remake_event_loop(loop);
     return {};
   }

@@ -26,6 +26,10 @@ bool stays_shared(const descriptor_table& table, uint64_t inode) noexcept;
 // event_files.cc: eventfd, timerfd, signalfd, epoll, inotify.
 descriptor_outcome twin_event_file(descriptor_table& table, int fd, uint64_t inode) noexcept;
 
+// debugger_twins.cc: the sockets of Node's inspector.
+bool serves_debugger(const descriptor_table& table, int fd) noexcept;
+descriptor_outcome twin_debugger_socket(descriptor_table& table, int fd) noexcept;
+
 // rings.cc: io_uring. The text of the table is its fdinfo. -EAGAIN while it has requests under way.
 descriptor_outcome twin_ring(descriptor_table& table, int fd, uint64_t inode, bool cloexec) noexcept;
 // In the child, once the twins are in their places.

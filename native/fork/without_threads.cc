@@ -10,7 +10,9 @@ void prepare_at_load() { track_heap(); }
 
 const char* why_not_all_threads() { return "this platform can't give a child its parent's threads"; }
 
-fork_outcome fork_all(bool /*share_rings*/) { return {-ENOSYS, "fork", 0}; }
+fork_outcome fork_all(bool /*share_rings*/, const std::vector<int>& /*debugger_sockets*/) {
+  return {-ENOSYS, "fork", 0};
+}
 
 std::vector<unrebuilt_descriptor> unrebuilt_descriptors() { return {}; }
 

@@ -66,7 +66,8 @@ void let_siblings_go(uv_loop_t* loop) {
   uv_walk(loop, let_go, nullptr);
 }
 
-fork::fork_outcome fork_with_quiet_pool(uv_loop_t* loop, bool all, int drain, bool share_rings) {
+fork::fork_outcome fork_with_quiet_pool(uv_loop_t* loop, bool all, int drain, bool share_rings,
+                                        const std::vector<int>& debugger_sockets) {
   fork::pool_barrier* barrier = nullptr;
   if (drain >= 0 && fork::pool_may_be_busy(loop)) {
     barrier = new fork::pool_barrier;  // deletes itself
@@ -78,7 +79,8 @@ fork::fork_outcome fork_with_quiet_pool(uv_loop_t* loop, bool all, int drain, bo
   }
   const pid_t self = ::getpid();
   exit_watches_at_fork watches(loop, all);
-  const fork::fork_outcome outcome = all ? fork::fork_all(share_rings) : fork::fork_caller(loop);
+  const fork::fork_outcome outcome =
+      all ? fork::fork_all(share_rings, debugger_sockets) : fork::fork_caller(loop, debugger_sockets);
   if (outcome.pid == 0) {
     posix::note_parent(self);
     let_siblings_go(loop);
@@ -93,17 +95,24 @@ fork::fork_outcome fork_with_quiet_pool(uv_loop_t* loop, bool all, int drain, bo
   return outcome;
 }
 
+std::vector<int> to_ints(const Napi::Array& values) {
+  std::vector<int> result;
+  for (uint32_t i = 0; i < values.Length(); ++i) result.push_back(to_int(values.Get(i)));
+  return result;
+}
+
 }  // namespace
 
-// (whether all threads, milliseconds to wait for the thread pool or -1, whether rings of io_uring are shared) -> [the
-// child's pid in the parent, 0 in the child, or a negative error number; the thread that didn't stop or 0; the call
-// that failed or null]
+// (whether all threads, milliseconds to wait for the thread pool or -1, whether rings of io_uring are shared, the
+// sockets that the inspector listens on) -> [the child's pid in the parent, 0 in the child, or a negative error number;
+// the thread that didn't stop or 0; the call that failed or null]
 Napi::Value fork(const Napi::CallbackInfo& info) {
   // V8 can't be asked for anything in the child before its heap is there.
   uv_loop_t* const loop = event_loop(info.Env());
   const bool all = info[0].As<Napi::Boolean>().Value();
   const int drain = to_int(info[1]);
-  const auto [pid, step, tid] = fork_with_quiet_pool(loop, all, drain, info[2].As<Napi::Boolean>().Value());
+  const bool share_rings = info[2].As<Napi::Boolean>().Value();
+  const auto [pid, step, tid] = fork_with_quiet_pool(loop, all, drain, share_rings, to_ints(info[3].As<Napi::Array>()));
   Napi::Array result = to_array(info.Env(), {pid, tid});
   result.Set(2U, step == nullptr ? info.Env().Null() : Napi::String::New(info.Env(), step));
   return result;

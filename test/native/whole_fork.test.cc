@@ -52,7 +52,7 @@ constexpr int refused = 1000;
 // The child's status, which the watchdog may have brought about, or `refused`.
 int run_child(std::deque<resident>& residents, const std::vector<std::function<void()>>& releases,
               const whole_fork::watchdog& dog) {
-  const truefork::fork::fork_outcome outcome = truefork::fork::fork_all(false);
+  const truefork::fork::fork_outcome outcome = truefork::fork::fork_all(false, {});
   if (outcome.pid == 0) {
     expect_whole(residents, releases);
     _exit(test::failures == 0 ? 0 : 1);
@@ -74,7 +74,7 @@ int main(int count, char** arguments) {
   const int forks = count > 1 ? atoi(arguments[1]) : 300;
   const whole_fork::watchdog dog(45);
   // The first fork asks the loader, whose lock a resident is to hold.
-  const truefork::fork::fork_outcome first = truefork::fork::fork_all(false);
+  const truefork::fork::fork_outcome first = truefork::fork::fork_all(false, {});
   if (first.pid == 0) _exit(0);
   EXPECT(first.pid > 0 && test::ending(first.pid) == 0);
 

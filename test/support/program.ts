@@ -77,7 +77,7 @@ function killTree(child: ChildProcess): string {
 }
 
 /** A process and all that it made, as far as they haven't been adopted by another. */
-function descendants(pid: number): number[] {
+export function descendants(pid: number): number[] {
   try {
     const children = readdirSync(`/proc/${pid}/task`).flatMap((tid) =>
       readFileSync(`/proc/${pid}/task/${tid}/children`, 'utf8').split(' ').filter(Boolean).map(Number),

@@ -1,0 +1,40 @@
+// Node's inspector around a fork: the parent keeps its port and its debuggers, and the child gets a port of its own.
+import { isIP } from 'node:net'
+import { fdTable } from '../fd-table'
+
+/** The sockets that the inspector of this process listens on: what they serve is the parent's alone after a fork. */
+export function debuggerSockets(): number[] {
+  const url = inspector()?.url()
+  if (url === undefined) return []
+  const { hostname, port } = new URL(url)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  return fdTable()
+    .filter(({ socket }) => {
+      if (socket?.state !== 'listening' || !socket.local.endsWith(`:${port}`)) return false
+      // Another server may have the same port at another address. A name stands for any of its addresses.
+      return isIP(host) === 0 || socket.local === `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+    })
+    .map(({ fd }) => fd)
+}
+
+/**
+ * Opens the child's own inspector if its parent's is open; Node says on stderr where. The sessions of the parent's
+ * debuggers end here, with the breakpoints that they set; those of node:inspector's Session go on.
+ *
+ * Otherwise SIGUSR1 will open it, on any free port: that of the parent may be taken.
+ */
+export function mendInspector(): void {
+  const own = inspector()
+  if (own === undefined) return
+  if (own.url() === undefined) {
+    process.debugPort = 0
+    return
+  }
+  own.close()
+  own.open(0)
+}
+
+/** Undefined where Node was built without it. */
+function inspector(): typeof import('node:inspector') | undefined {
+  return process.features.inspector ? require('node:inspector') : undefined
+}
