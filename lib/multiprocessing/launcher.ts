@@ -1,0 +1,45 @@
+// What Process, Pool and ForkServer ask of a start method, and what each start method is given.
+import type { ProcessIdentity } from './current'
+
+/** How a child comes to be. */
+export type StartMethod = 'fork' | 'spawn' | 'forkserver'
+
+/** A function by the module that exports it: what a child imports that is no copy of this process. */
+export interface ExportedFunction {
+  /** An absolute path, or a URL that `import()` takes. */
+  module: string
+  /** The name of the export. */
+  export: string
+  /** The function's own text, if it is known: an export of another text is another function. */
+  source?: string | undefined
+}
+
+/** What a child is to do. */
+export interface Job {
+  /** What currentProcess() and parentProcess() tell there. */
+  identity: ProcessIdentity
+  /** The function, and the object that is its `this`, where there is one: a fork calls it as it is. */
+  target: ((...args: never[]) => unknown) | ExportedFunction
+  receiver?: object | undefined
+  args: readonly unknown[]
+  /** Whether the child ends with this process, however that ends. */
+  daemon: boolean
+  /** Descriptors that the child needs beside those that args bring along; only `spawn` and `forkserver` look. */
+  descriptors?: readonly number[] | undefined
+}
+
+/** A child that has begun. */
+export interface Launched {
+  pid: number
+}
+
+/** A start method. */
+export interface Launcher {
+  readonly method: StartMethod
+  /**
+   * Starts a child, in the main thread.
+   *
+   * @throws before anything has happened, if it can't be
+   */
+  start(job: Job): Launched
+}
