@@ -1,2 +1,6 @@
 // truefork/multiprocessing: Python's module, in Node's habits.
 export { cpuCount } from './multiprocessing/cpu-count'
+export { ForkServer } from './multiprocessing/fork-server'
+export { ForkServerError, type ForkServerErrorCode } from './multiprocessing/fork-server-error'
+export type { ForkedWorkerOptions, ForkServerOptions, WorkerStdio } from './multiprocessing/fork-server-options'
+export { ForkedWorker, type WorkerExit } from './multiprocessing/forked-worker'

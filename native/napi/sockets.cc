@@ -29,7 +29,10 @@ Napi::Value receive_descriptors(const Napi::CallbackInfo& info) {
   auto buffer = info[1].As<Napi::Uint8Array>();
   const posix::received result = posix::receive_descriptors(to_int(info[0]), buffer.Data(), buffer.ByteLength());
   Napi::Array array = to_array(info.Env(), {result.size});
-  for (const int fd : result.fds) array.Set(array.Length(), to_number(info.Env(), fd));
+  for (const int fd : result.fds) {
+    fork::share_pipe(fd);  // another process has it too, and be it that both its ends are here
+    array.Set(array.Length(), to_number(info.Env(), fd));
+  }
   return array;
 }
 

@@ -1,0 +1,49 @@
+// A module by the name that a caller in another process gave it, and an export of it.
+import { createRequire, isBuiltin } from 'node:module'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { invalidArgValue } from '../errors'
+
+type Exports = Readonly<Record<string, unknown>>
+
+/**
+ * Imports a module once, be it of CommonJS or an ES module.
+ *
+ * @param module a URL (`file:`, `node:`, `data:`), a path, or a package's name
+ * @param directory where relative paths begin, and where packages are looked for
+ * @returns its namespace
+ */
+export async function importFrom(module: string, directory: string): Promise<Exports> {
+  return import(toSpecifier(module, directory))
+}
+
+/**
+ * Imports a module and finds a function among its exports.
+ *
+ * @param module as {@link importFrom}'s
+ * @param name the export's; `default` is module.exports of CommonJS
+ * @throws what the import throws; ERR_INVALID_ARG_VALUE, naming what there is, if it has no such function
+ */
+export async function importExport(
+  module: string,
+  name: string,
+  directory: string,
+): Promise<(...args: unknown[]) => unknown> {
+  const namespace = await importFrom(module, directory)
+  // What CommonJS exports under a computed name is seen in its default alone, and so is __esModule's own default.
+  const whole = namespace['default'] as Exports | undefined
+  const value = [namespace[name], whole?.[name]].find((candidate) => typeof candidate === 'function')
+  if (value !== undefined) return value as (...args: unknown[]) => unknown
+  const names = Object.keys({ ...whole, ...namespace }).sort()
+  throw invalidArgValue('export', name, `must be a function of ${module}, whose exports are: ${names.join(', ')}`)
+}
+
+function toSpecifier(module: string, directory: string): string {
+  if (/^[a-z][a-z\d+.-]+:/i.test(module) || isBuiltin(module)) return module
+  try {
+    return pathToFileURL(createRequire(join(directory, 'index.js')).resolve(module)).href
+  } catch {
+    // A package for import alone, or nothing at all: then import has the better words for it.
+    return /^\.{0,2}\/|^\.{1,2}$/.test(module) ? pathToFileURL(resolve(directory, module)).href : module
+  }
+}

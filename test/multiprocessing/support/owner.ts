@@ -1,0 +1,88 @@
+// Fork servers of a test's own, and what their workers say.
+import { once } from 'node:events'
+import { closeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { join } from 'node:path'
+import { ForkServer, type ForkServerOptions } from 'truefork/multiprocessing'
+import { privatePipe } from '../../support/pipes'
+import { cleanEnv } from '../../support/program'
+
+/** The module of the tests' workers. */
+export const workerModule = join(__dirname, 'worker.js')
+
+type Test = { teardown(undo: () => unknown): unknown }
+
+/** A server that is closed when the test is over, without what the test runner wants of its children. */
+export async function startServer(t: Test, options: ForkServerOptions = {}): Promise<ForkServer> {
+  const server = await ForkServer.start({ preload: [workerModule], env: cleanEnv(), ...options })
+  t.teardown(() => server.close({ graceMs: 0 }))
+  return server
+}
+
+export interface Listener {
+  /** For the worker; closed by `heard`. */
+  writeEnd: number
+  /** All that is written until no worker has the pipe any more. */
+  heard(): Promise<string>
+  /** What is written up to the end of a line. */
+  line(): Promise<string>
+}
+
+/** A pipe for a worker to write to. */
+export function listen(t: Test): Listener {
+  const [readEnd, writeEnd] = privatePipe()
+  const socket = new Socket({ fd: readEnd, readable: true, writable: false }).setEncoding('utf8')
+  let text = ''
+  socket.on('data', (piece: string) => {
+    text += piece
+  })
+  let isOpen = true
+  const closeOwn = (): void => {
+    if (isOpen) closeSync(writeEnd)
+    isOpen = false
+  }
+  t.teardown(() => {
+    closeOwn()
+    socket.destroy()
+  })
+  const ended = once(socket, 'close')
+  return {
+    writeEnd,
+    async heard() {
+      closeOwn()
+      await ended
+      return text
+    },
+    async line() {
+      closeOwn()
+      while (!text.includes('\n')) await Promise.race([once(socket, 'data'), ended])
+      return text.slice(0, text.indexOf('\n'))
+    },
+  }
+}
+
+export interface Report {
+  args: unknown[]
+  pid: number
+  ppid: number
+  env: Record<string, string>
+  argv: string[]
+  loadedIn: number
+  calls: number
+  cwd: string
+  listeners: string[]
+  sockets: number
+  random: [number, string]
+  resources: string[]
+}
+
+/** What a worker that calls `report` says. */
+export async function reportOf(
+  t: Test,
+  server: ForkServer,
+  options: Partial<Parameters<ForkServer['fork']>[0]> = {},
+): Promise<Report> {
+  const { writeEnd, heard } = listen(t)
+  await server.fork({ module: workerModule, export: 'report', ...options, fds: [writeEnd, ...(options.fds ?? [])] })
+  return JSON.parse(await heard()) as Report
+}
