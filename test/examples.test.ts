@@ -32,6 +32,9 @@ async function allEnded(pids: readonly number[]): Promise<void> {
   while (pids.some(isRunning)) await sleep(10)
 }
 
+/** Without what Node's inspector tells there. */
+const withoutInspector = (text: string): string => text.replace(/^(Debugger |For help, see: ).*\n/gm, '')
+
 const distinct = (values: Iterable<unknown>): number => new Set(values).size
 
 // What each prints.
@@ -201,6 +204,16 @@ const checks: Readonly<Record<string, (t: Test, lines: string[]) => void | Promi
     ])
   },
 
+  '17-debug-a-child'(t, lines) {
+    t.same(lines, [
+      'debugger: work stopped, number is 20',
+      'parent: the child stands still, and I have gone 10 rounds',
+      'debugger: one step further, doubled is 1000',
+      'child: work(20) is 1000, as the debugger wants it',
+      'parent: the child ended: {"kind":"exited","code":0}',
+    ])
+  },
+
   tour(t, lines) {
     const steps = lines.filter((line) => /^\d+\. /.test(line))
     t.equal(lines.at(-1), `All ${steps.length} steps hold on this machine.`)
@@ -235,7 +248,7 @@ for (const [name, check] of Object.entries(checks)) {
       [...preload, join('out', 'examples', `${name}.js`), ...(words[name] ?? [])],
       { input: inputs[name] ?? '' },
     )
-    t.same({ code, signal, stderr }, { code: 0, signal: null, stderr: '' })
+    t.same({ code, signal, stderr: withoutInspector(stderr) }, { code: 0, signal: null, stderr: '' })
     await check(t, stdout.trimEnd().split('\n'))
   })
 }

@@ -210,6 +210,7 @@ t.test('SIGUSR1 opens it in a child, whatever port its parent has', { skip }, as
   const inChild = await parent.attach()
   t.same([await pidOf(inParent), await pidOf(inChild)], [parent.pid, pid])
   t.equal(await inParent.evaluate('process.debugPort'), port)
+  t.equal(await inChild.evaluate('process.debugPort'), 10_000 + (pid % 22_768))
 })
 
 t.test('a child that waits for a debugger goes on when it is told to', { skip }, async (t) => {

@@ -2,6 +2,10 @@
 import { isIP } from 'node:net'
 import { fdTable } from '../fd-table'
 
+/** Above the ports that servers are wont to have, and below those that Linux gives by itself. */
+const firstPort = 10_000
+const portCount = 22_768
+
 /** The sockets that the inspector of this process listens on: what they serve is the parent's alone after a fork. */
 export function debuggerSockets(): number[] {
   const url = inspector()?.url()
@@ -21,13 +25,14 @@ export function debuggerSockets(): number[] {
  * Opens the child's own inspector if its parent's is open; Node says on stderr where. The sessions of the parent's
  * debuggers end here, with the breakpoints that they set; those of node:inspector's Session go on.
  *
- * Otherwise SIGUSR1 will open it, on any free port: that of the parent may be taken.
+ * Otherwise SIGUSR1 will open it, on a port after the child's pid: that of the parent may be taken by then.
  */
 export function mendInspector(): void {
   const own = inspector()
   if (own === undefined) return
   if (own.url() === undefined) {
-    process.debugPort = 0
+    // Not 0, any that is free: node:cluster counts on from it. And 0 stays what it is.
+    if (process.debugPort !== 0) process.debugPort = firstPort + (process.pid % portCount)
     return
   }
   own.close()
