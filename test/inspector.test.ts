@@ -193,6 +193,19 @@ t.test('nor does it stay at one that it comes to before its sessions have ended'
   t.equal(await pidOf(await parent.attach()), pid)
 })
 
+t.test('forked by a debugger while its parent is paused, it goes on', { skip }, async (t) => {
+  const parent = Debuggee.start(t, `${loop} child = () => setTimeout(() => say('goes on'), 1)`, inspect)
+  const client = await parent.attach()
+  await parent.ready()
+  await client.send('Debugger.enable')
+  await client.send('Debugger.setBreakpointByUrl', { url: 'file:///work.js', lineNumber: 1 })
+  const [{ callFrameId }] = (await client.event('Debugger.paused'))['callFrames']
+  const { result } = await client.send('Debugger.evaluateOnCallFrame', { callFrameId, expression: 'go()' })
+  t.equal(await parent.line(), 'goes on')
+  t.equal(await pidOf(await parent.attach()), result.value)
+  t.equal(await pidOf(client), parent.pid, 'the parent is still paused, and answers')
+})
+
 t.test('SIGUSR1 opens it in a child, whatever port its parent has', { skip }, async (t) => {
   const port = await freePort()
   const parent = Debuggee.start(t, `child = () => say('forked'); process.on('SIGUSR2', go)`, {
@@ -311,6 +324,16 @@ t.test('the child of the calling thread alone has no inspector: it neither hangs
   await parent.killAlone()
   t.equal(await client.ended, 'cut off')
   await t.rejects(Debugger.connect(url), { code: 'ECONNREFUSED' })
+})
+
+t.test('and opens one of its own where its parent has none', async (t) => {
+  const parent = Debuggee.start(
+    t,
+    `options.threads = 'caller'; child = () => inspector.open(0); say(go())`,
+    singleThreaded,
+  )
+  const client = await parent.attach()
+  t.equal(await pidOf(client), Number(await parent.line()))
 })
 
 function freePort(): Promise<number> {
