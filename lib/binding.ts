@@ -70,17 +70,28 @@ export interface SpawnTask {
 }
 
 interface Binding {
-  /** `drainMs` -1: don't wait for the thread pool. `debuggerSockets`: what the inspector listens on. `tid`: the thread
-   * that didn't stop, or 0. */
+  /**
+   * `drainMs` -1: don't wait for the thread pool. `debuggerSockets`: what the inspector listens on. `isSilent`: the
+   * child's event loop forgets its parent's work. `tid`: the thread that didn't stop, or 0.
+   */
   fork(
     allThreads: boolean,
     drainMs: number,
     shareRings: boolean,
     debuggerSockets: readonly number[],
+    isSilent: boolean,
   ): [pid: Result, tid: number, failedStep: string | null]
+  /** Gives up all that is on the stack, at the caller's next step, and then calls `run` from the event loop. */
+  runOnly(run: () => void, letsFirstCallPass: boolean): void
+  /** Returns if a listener of the program's has dealt with it. */
+  throwUncaught(error: unknown): void
+  /** From now on exit(3) ends with this status, and runs nothing of what was registered for the parent's end. */
+  exitWith(status: number): void
   whyNotAllThreads(): string | null
   unrebuiltDescriptors(): RawDescriptor[]
   onEmptyLoop(beforeExit: () => void, exit: () => void, leave: () => void): void
+  /** Ends this process by SIGKILL once that one has ended, however busy this one is. */
+  endWith(pid: number): Result
   threads(): [failure: Result, ...threads: RawThread[]]
   _exit(status: number): never
   /** `env` null: this process's own. Returns only when it failed. */
@@ -109,8 +120,12 @@ interface Binding {
     id: number,
     options: number,
   ): [failure: Result, pid: number, uid: number, signo: number, status: number, code: number]
+  /** Has the calls above leave this child alone, as they leave Node's; `reapKept` is for it. */
+  keepChild(pid: number): void
+  /** 0: it hasn't ended. */
+  reapKept(pid: number): [pid: Result, status: number]
   /** `tokens` null: in the child of a fork, where nothing that is watched is a child any more. */
-  onExits(callback: (tokens: readonly number[] | null) => void): ExitWatch
+  onExits(callback: (tokens: readonly number[] | null) => void, keepsLoopGoing: boolean): ExitWatch
   /** A failure says that this process can't be watched, or that too few descriptors would be left. */
   watchExit(watch: ExitWatch, isPidfd: boolean, id: number): Result
   unwatchExit(watch: ExitWatch, token: number): void

@@ -14,6 +14,8 @@ export interface Wait<Found> {
   process?: { isPidfd: boolean; id: number } | undefined
   /** Whether something else may come that no descriptor tells of: a stop, or any child of several. */
   hasMore: boolean
+  /** True: the event loop doesn't go on for this alone. */
+  isQuiet?: boolean
 }
 
 // Looks begin each millisecond and come ever more seldom. One of them takes so many waits at most, as the rest of the
@@ -70,12 +72,21 @@ class PendingWait<Found> {
   /** Lets the event loop watch for the end. False if it can't. */
   watch(): boolean {
     const { isPidfd, id } = this.#wait.process as { isPidfd: boolean; id: number }
-    exits ??= binding.onExits(settleEnded)
-    const token = binding.watchExit(exits, isPidfd, id)
+    const watch = this.#watch
+    watch.exits ??= binding.onExits((tokens) => settleEnded(watch, tokens), !this.isQuiet)
+    const token = binding.watchExit(watch.exits, isPidfd, id)
     if (token < 0) return false
     this.#token = token
-    watched.set(token, (watched.get(token) ?? new Set()).add(this))
+    watch.waits.set(token, (watch.waits.get(token) ?? new Set()).add(this))
     return true
+  }
+
+  get isQuiet(): boolean {
+    return this.#wait.isQuiet === true
+  }
+
+  get #watch(): Watch {
+    return this.isQuiet ? quiet : loud
   }
 
   get needsLooks(): boolean {
@@ -91,10 +102,11 @@ class PendingWait<Found> {
 
   #unwatch(): void {
     if (this.#token === undefined) return
-    const waits = watched.get(this.#token)
-    waits?.delete(this)
-    if (waits?.size === 0) {
-      watched.delete(this.#token)
+    const { exits, waits } = this.#watch
+    const ofToken = waits.get(this.#token)
+    ofToken?.delete(this)
+    if (ofToken?.size === 0) {
+      waits.delete(this.#token)
       binding.unwatchExit(exits as ExitWatch, this.#token)
     }
     this.#token = undefined
@@ -107,16 +119,30 @@ class PendingWait<Found> {
   }
 }
 
-type AnyWait = Pick<PendingWait<unknown>, 'settle' | 'watch' | 'isWatchable' | 'needsLooks' | 'lookInstead'>
+type AnyWait = Pick<PendingWait<unknown>, 'settle' | 'watch' | 'isWatchable' | 'isQuiet' | 'needsLooks' | 'lookInstead'>
 
-let exits: ExitWatch | undefined
-/** By token: on macOS all that wait for one process have the same. */
-const watched = new Map<number, Set<AnyWait>>()
+interface Watch {
+  exits?: ExitWatch
+  /** By token: on macOS all that wait for one process have the same. */
+  waits: Map<number, Set<AnyWait>>
+}
+
+/** One keeps the event loop going while it watches, the other doesn't. */
+const loud: Watch = { waits: new Map() }
+const quiet: Watch = { waits: new Map() }
+
+/** In the child of a fork that has nothing to do with what its parent waits for. */
+export function forgetWaits(): void {
+  loud.waits.clear()
+  quiet.waits.clear()
+  lookedFor.clear()
+  timer = undefined
+}
 
 /** The event loop tells of these tokens; null: this is the child of a fork, where nothing of this can be waited for. */
-function settleEnded(tokens: readonly number[] | null): void {
-  const ended = tokens === null ? [...watched.values()] : tokens.map((token) => watched.get(token) ?? [])
-  for (const wait of ended.flatMap((waits) => [...waits])) if (!wait.settle()) wait.lookInstead()
+function settleEnded({ waits }: Watch, tokens: readonly number[] | null): void {
+  const ended = tokens === null ? [...waits.values()] : tokens.map((token) => waits.get(token) ?? [])
+  for (const wait of ended.flatMap((ofToken) => [...ofToken])) if (!wait.settle()) wait.lookInstead()
 }
 
 /** In the order in which they are to be looked for. */
@@ -128,6 +154,16 @@ function lookLater(wait: AnyWait): void {
   lookedFor.add(wait)
   pause = shortestPause
   if (timer === undefined) timer = setTimeout(lookAround, pause)
+  refTimer()
+}
+
+function refTimer(): void {
+  for (const wait of lookedFor) {
+    if (wait.isQuiet) continue
+    timer?.ref()
+    return
+  }
+  timer?.unref()
 }
 
 function lookAround(): void {
@@ -150,6 +186,7 @@ function lookAround(): void {
   // Where nothing came to light the look was for nothing.
   const costs = hasFound ? 0 : (performance.now() - begin) * share
   if (lookedFor.size > 0) timer = setTimeout(lookAround, Math.max(pause, costs))
+  refTimer()
 }
 
 function firstOf<Item>(items: Iterable<Item>, count: number): Item[] {

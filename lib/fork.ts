@@ -3,6 +3,7 @@ import { AtFork } from './at-fork'
 import { binding } from './binding'
 import { ForkHazardError, invalidArgType, invalidArgValue, outOfRange, PosixError } from './errors'
 import { leaveWithoutThreads, mendChildState, mendParentState } from './safety/child-state'
+import { detachFromParent } from './safety/detach'
 import {
   findHazards,
   type Hazard,
@@ -13,6 +14,7 @@ import {
   metHazard,
 } from './safety/hazards'
 import { debuggerSockets } from './safety/inspector'
+import { findParentWork } from './safety/parent-work'
 import { toInt32, toOptions } from './validate'
 
 export interface ForkOptions {
@@ -64,15 +66,46 @@ export function fork(options?: ForkOptions): number {
   return pid
 }
 
-function copyProcess(checkedOptions: CheckedOptions): number {
+/**
+ * Makes a child that runs one function from its event loop, and nothing of what its parent was at: it never returns
+ * there. The function must end the process.
+ *
+ * @returns the child's pid
+ * @throws as {@link fork}; ERR_FEATURE_UNAVAILABLE_ON_PLATFORM where what the parent is at can't be found
+ */
+export function forkToRun(run: () => void): number {
+  const checkedOptions = toForkOptions(undefined)
+  findParentWork()
+  const hooks = new AtFork()
+  hooks.before()
+  let pid: number
+  try {
+    pid = copyProcess(checkedOptions, true)
+  } catch (error) {
+    hooks.cancel()
+    throw error
+  }
+  if (pid !== 0) {
+    hooks.inParent(pid)
+    return pid
+  }
+  const isInTimers = detachFromParent()
+  binding.runOnly(() => {
+    hooks.inChild()
+    run()
+  }, isInTimers)
+  for (;;); // V8 looks for what stops it at each turn
+}
+
+function copyProcess(checkedOptions: CheckedOptions, isSilent = false): number {
   const { threads, drainMs } = checkedOptions
   refuseUnlessAccepted(checkedOptions)
   const shareRings = tolerates(checkedOptions, 'io-uring')
   const listeners = debuggerSockets()
-  let [pid, tid, failedStep] = binding.fork(threads === 'all', drainMs, shareRings, listeners)
+  let [pid, tid, failedStep] = binding.fork(threads === 'all', drainMs, shareRings, listeners, isSilent)
   if (failedStep === 'uv_queue_work' && tolerates(checkedOptions, 'inflight-requests')) {
     if (checkedOptions.hazards === 'warn') warn([inflightRequests(drainMs)])
-    ;[pid, tid, failedStep] = binding.fork(threads === 'all', -1, shareRings, listeners)
+    ;[pid, tid, failedStep] = binding.fork(threads === 'all', -1, shareRings, listeners, isSilent)
   }
   if (failedStep !== null) throw forkError(pid, failedStep, tid, drainMs)
   if (pid !== 0) {

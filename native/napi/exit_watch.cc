@@ -27,8 +27,11 @@ uv_handle_t* as_handle(void* handle) { return static_cast<uv_handle_t*>(handle);
 
 }  // namespace
 
-exit_watch::exit_watch(Napi::Env env, const Napi::Function& callback)
-    : loop_(event_loop(env)), callback_(Napi::Persistent(callback)), context_(env, "truefork") {
+exit_watch::exit_watch(Napi::Env env, const Napi::Function& callback, bool keeps_loop_going)
+    : loop_(event_loop(env)),
+      keeps_loop_going_(keeps_loop_going),
+      callback_(Napi::Persistent(callback)),
+      context_(env, "truefork") {
   uv_async_init(loop_, &all_, [](uv_async_t* async) {
     auto* const self = static_cast<exit_watch*>(async->data);
     uv_unref(as_handle(async));
@@ -60,6 +63,7 @@ int exit_watch::open() {
     return failure;
   }
   poll->data = this;
+  if (!keeps_loop_going_) uv_unref(as_handle(poll));
   ++open_handles_;
   poll_ = poll;
   descriptor_ = descriptor;
@@ -124,6 +128,12 @@ void exit_watch::start_anew() {
   descriptor_ = -1;
 }
 
+void exit_watch::forget_all() {
+  for (const int token : tokens_) platform::unwatch_exit(descriptor_, token);
+  tokens_.clear();
+  start_anew();
+}
+
 void exit_watch::close_poll() {
   uv_close(as_handle(poll_), [](uv_handle_t* handle) {
     auto* const self = static_cast<exit_watch*>(handle->data);
@@ -182,9 +192,21 @@ void exit_watches_at_fork::in_child() {
   }
 }
 
-// (callback): see exit_watch -> what the following take as their first
+void exit_watches_at_fork::forget_in_child() {
+  if (!all_threads_) {
+    in_child();
+    return;
+  }
+  // The watch of a child with all threads is its own already.
+  for (exit_watch* const watch : all().watches) {
+    if (watch->loop_ == loop_) watch->forget_all();
+  }
+}
+
+// (callback, whether it keeps the event loop going): see exit_watch -> what the following take as their first
 Napi::Value on_exits(const Napi::CallbackInfo& info) {
-  return Napi::External<exit_watch>::New(info.Env(), new exit_watch(info.Env(), info[0].As<Napi::Function>()));
+  auto* const watch = new exit_watch(info.Env(), info[0].As<Napi::Function>(), info[1].As<Napi::Boolean>().Value());
+  return Napi::External<exit_watch>::New(info.Env(), watch);
 }
 
 // (watch, whether it is a pidfd, pid or pidfd) -> token or a negative error number

@@ -15,11 +15,11 @@ namespace truefork::napi {
 class exit_watch {
  public:
   // `callback` gets a list of tokens; or null, in a child, where none of these processes is a child any more.
-  exit_watch(Napi::Env env, const Napi::Function& callback);
+  exit_watch(Napi::Env env, const Napi::Function& callback, bool keeps_loop_going);
   exit_watch(const exit_watch&) = delete;
   exit_watch& operator=(const exit_watch&) = delete;
 
-  // A token >= 0, or a negative error number. While there is one, the event loop goes on.
+  // A token >= 0, or a negative error number. While there is one, the event loop goes on, if that was wanted.
   int watch(pid_t pid);
   int watch_pidfd(int pidfd);
   void unwatch(int token);
@@ -35,11 +35,13 @@ class exit_watch {
   void tell();
   void call(const Napi::Value& tokens);
   void start_anew();
+  void forget_all();
   void close_poll();
   void close();
   void free_when_closed();
 
   uv_loop_t* loop_;
+  bool keeps_loop_going_;
   Napi::FunctionReference callback_;
   Napi::AsyncContext context_;
   napi_async_cleanup_hook_handle hook_ = nullptr;
@@ -60,6 +62,8 @@ class exit_watches_at_fork {
   exit_watches_at_fork& operator=(const exit_watches_at_fork&) = delete;
 
   void in_child();
+  // In a child that has nothing of what waits there.
+  void forget_in_child();
 
  private:
   uv_loop_t* loop_;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "../fork/pool_barrier.h"
+#include "../fork/silence.h"
 #include "../platform/platform.h"
 #include "../posix/prctl.h"
 #include "exit_watch.h"
@@ -67,7 +68,7 @@ void let_siblings_go(uv_loop_t* loop) {
 }
 
 fork::fork_outcome fork_with_quiet_pool(uv_loop_t* loop, bool all, int drain, bool share_rings,
-                                        const std::vector<int>& debugger_sockets) {
+                                        const std::vector<int>& debugger_sockets, bool silent) {
   fork::pool_barrier* barrier = nullptr;
   if (drain >= 0 && fork::pool_may_be_busy(loop)) {
     barrier = new fork::pool_barrier;  // deletes itself
@@ -83,8 +84,13 @@ fork::fork_outcome fork_with_quiet_pool(uv_loop_t* loop, bool all, int drain, bo
       all ? fork::fork_all(share_rings, debugger_sockets) : fork::fork_caller(loop, debugger_sockets);
   if (outcome.pid == 0) {
     posix::note_parent(self);
-    let_siblings_go(loop);
-    watches.in_child();
+    if (silent) {
+      watches.forget_in_child();
+      fork::silence(loop);
+    } else {
+      let_siblings_go(loop);
+      watches.in_child();
+    }
   }
   if (barrier == nullptr) return outcome;
   if (outcome.pid == 0 && !all) {
@@ -104,15 +110,17 @@ std::vector<int> to_ints(const Napi::Array& values) {
 }  // namespace
 
 // (whether all threads, milliseconds to wait for the thread pool or -1, whether rings of io_uring are shared, the
-// sockets that the inspector listens on) -> [the child's pid in the parent, 0 in the child, or a negative error number;
-// the thread that didn't stop or 0; the call that failed or null]
+// sockets that the inspector listens on, whether the child leaves to its parent what the event loop has) -> [the
+// child's pid in the parent, 0 in the child, or a negative error number; the thread that didn't stop or 0; the call
+// that failed or null]
 Napi::Value fork(const Napi::CallbackInfo& info) {
   // V8 can't be asked for anything in the child before its heap is there.
   uv_loop_t* const loop = event_loop(info.Env());
   const bool all = info[0].As<Napi::Boolean>().Value();
   const int drain = to_int(info[1]);
   const bool share_rings = info[2].As<Napi::Boolean>().Value();
-  const auto [pid, step, tid] = fork_with_quiet_pool(loop, all, drain, share_rings, to_ints(info[3].As<Napi::Array>()));
+  const auto [pid, step, tid] = fork_with_quiet_pool(loop, all, drain, share_rings, to_ints(info[3].As<Napi::Array>()),
+                                                     info[4].As<Napi::Boolean>().Value());
   Napi::Array result = to_array(info.Env(), {pid, tid});
   result.Set(2U, step == nullptr ? info.Env().Null() : Napi::String::New(info.Env(), step));
   return result;

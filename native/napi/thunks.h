@@ -13,13 +13,16 @@ using thunk = Napi::Value(const Napi::CallbackInfo&);
 thunk fork, why_not_all_threads, unrebuilt_descriptors, on_empty_loop, threads, _exit;
 // exec.cc, spawn.cc, spawn_task.cc, wait.cc, exit_watch.cc
 thunk exec, fexecve, posix_spawn, begin_spawn, abort_spawn, wait4, waitid, on_exits, watch_exit, unwatch_exit;
+thunk keep_child, reap_kept;
+// run_only.cc
+thunk run_only, throw_uncaught, exit_with;
 // status.cc
 thunk wifexited, wexitstatus, wifsignaled, wtermsig, wcoredump, wifstopped, wstopsig, wifcontinued;
 // ids.cc, signals.cc
 thunk getpid, getppid, gettid, kill, killpg;
 thunk getpgid, setpgid, getpgrp, setsid, getsid, tcgetpgrp, tcsetpgrp, sigprocmask, sigpending;
 // limits.cc, prctl.cc, pty.cc
-thunk getrlimit, setrlimit, prlimit, set_pdeathsig, set_child_subreaper;
+thunk getrlimit, setrlimit, prlimit, set_pdeathsig, set_child_subreaper, end_with;
 thunk openpty, enter_pty, tcgetwinsize, tcsetwinsize;
 // pidfd.cc
 thunk pidfd_open, pidfd_send_signal, pid_of_pidfd, pidfd_has_ended;

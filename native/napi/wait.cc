@@ -1,6 +1,7 @@
 #include "../posix/wait.h"
 
 #include "../platform/platform.h"
+#include "../posix/children.h"
 #include "marshal.h"
 #include "thunks.h"
 
@@ -8,9 +9,10 @@ namespace truefork::napi {
 
 namespace {
 
-// The children of node:child_process on this thread: each is a live handle of the event loop.
-posix::pid_list children_of_loop(Napi::Env env) {
-  posix::pid_list pids;
+// Those that this package keeps, and the children of node:child_process on this thread: each is a live handle of the
+// event loop.
+posix::pid_list reserved_children(Napi::Env env) {
+  posix::pid_list pids = children::kept();
   const auto note = [](uv_handle_t* handle, void* argument) {
     if (handle->type != UV_PROCESS || uv_is_active(handle) == 0) return;
     static_cast<posix::pid_list*>(argument)->push_back(uv_process_get_pid(reinterpret_cast<uv_process_t*>(handle)));
@@ -26,7 +28,7 @@ int64_t microseconds(const timeval& time) { return int64_t{time.tv_sec} * 1'000'
 // (pid, options) -> [pid, 0 or a negative error number; status; the 16 numbers of rusage,
 // in process.resourceUsage()'s order]
 Napi::Value wait4(const Napi::CallbackInfo& info) {
-  const auto [pid, status, usage] = posix::wait4(to_int(info[0]), to_int(info[1]), children_of_loop(info.Env()));
+  const auto [pid, status, usage] = posix::wait4(to_int(info[0]), to_int(info[1]), reserved_children(info.Env()));
   return to_array(info.Env(), {pid, status, microseconds(usage.ru_utime), microseconds(usage.ru_stime),
                                platform::max_rss_kilobytes(usage), usage.ru_ixrss, usage.ru_idrss, usage.ru_isrss,
                                usage.ru_minflt, usage.ru_majflt, usage.ru_nswap, usage.ru_inblock, usage.ru_oublock,
@@ -37,8 +39,21 @@ Napi::Value wait4(const Napi::CallbackInfo& info) {
 Napi::Value waitid(const Napi::CallbackInfo& info) {
   siginfo_t child{};
   const int failure = posix::waitid(static_cast<idtype_t>(to_int(info[0])), static_cast<id_t>(to_int(info[1])), child,
-                                    to_int(info[2]), children_of_loop(info.Env()));
+                                    to_int(info[2]), reserved_children(info.Env()));
   return to_array(info.Env(), {failure, child.si_pid, child.si_uid, child.si_signo, child.si_status, child.si_code});
+}
+
+// (pid)
+Napi::Value keep_child(const Napi::CallbackInfo& info) {
+  children::keep(to_int(info[0]));
+  return info.Env().Undefined();
+}
+
+// (pid) -> [pid, 0 or a negative error number; status]
+Napi::Value reap_kept(const Napi::CallbackInfo& info) {
+  int status = 0;
+  const pid_t pid = posix::reap_kept(to_int(info[0]), status);
+  return to_array(info.Env(), {pid, status});
 }
 
 }  // namespace truefork::napi

@@ -14,8 +14,10 @@ struct registry {
   std::mutex mutex;
   std::map<pid_t, int64_t> pids;                  // and the thread that the child was made for by another, or 0
   std::set<std::pair<int64_t, pid_t>> by_thread;  // those that have such a thread
+  std::set<pid_t> kept;
 
   void erase(pid_t pid) {
+    kept.erase(pid);
     const auto found = pids.find(pid);
     if (found == pids.end()) return;
     by_thread.erase({found->second, pid});
@@ -24,6 +26,7 @@ struct registry {
   void clear() {
     pids.clear();
     by_thread.clear();
+    kept.clear();
   }
 };
 
@@ -59,6 +62,16 @@ void remove(pid_t pid) {
 bool contains(pid_t pid) {
   const std::lock_guard<std::mutex> lock(all().mutex);
   return all().pids.count(pid) != 0;
+}
+
+void keep(pid_t pid) {
+  const std::lock_guard<std::mutex> lock(all().mutex);
+  all().kept.insert(pid);
+}
+
+std::vector<pid_t> kept() {
+  const std::lock_guard<std::mutex> lock(all().mutex);
+  return {all().kept.begin(), all().kept.end()};
 }
 
 std::vector<pid_t> list() {

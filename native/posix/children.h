@@ -16,6 +16,9 @@ std::vector<pid_t> list_for(int64_t tid);
 void remove(pid_t pid);
 bool contains(pid_t pid);
 std::vector<pid_t> list();
+// Children that a part of this package waits for by itself: waits for any child, or for theirs, leave them alone.
+void keep(pid_t pid);
+std::vector<pid_t> kept();
 // In a child, which has none yet.
 void clear();
 

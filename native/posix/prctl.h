@@ -12,6 +12,10 @@ int set_parent_death_signal(int signal) noexcept;
 // Whether descendants whose parent has ended become this process's children.
 int set_child_subreaper(bool on) noexcept;
 
+// Has a thread wait for the end of this process's parent, and end this process by SIGKILL then: unlike the signal, it
+// outlives setuid(2), and there is one on every platform. 0 or a negative error number.
+int end_with_parent(pid_t parent) noexcept;
+
 // In a forked child: the process that forked it, and may have ended since.
 void note_parent(pid_t pid) noexcept;
 

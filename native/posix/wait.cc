@@ -136,6 +136,13 @@ wait_outcome wait4(pid_t pid, int options, const pid_list& reserved) {
   return failure == -ECHILD ? wait4_among_others(pid, options, reserved) : wait_outcome{failure, 0, {}};
 }
 
+pid_t reap_kept(pid_t pid, int& status) {
+  const wait_outcome outcome = wait4_once(pid, WNOHANG);
+  status = outcome.status;
+  if (outcome.pid < 0) children::remove(pid);  // somebody else has reaped it
+  return outcome.pid;
+}
+
 int waitid(idtype_t type, id_t id, siginfo_t& info, int options, const pid_list& reserved) {
   info = {};
   if (type == P_PID) {

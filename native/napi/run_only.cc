@@ -1,0 +1,131 @@
+// The child of a fork that runs one function and nothing of its parent's: everything below fork() on the stack is
+// given up, and the function is called by the event loop.
+#include <unistd.h>
+#include <uv.h>
+
+#include <cstdlib>
+
+#include "../fork/silence.h"
+#include "marshal.h"
+#include "thunks.h"
+
+// v8.h wants a newer C++ with each release of Node. These functions have been the same from Node 20 to 26.
+namespace v8 {
+
+class __attribute__((visibility("default"))) Isolate {
+ public:
+  using callback = void (*)(Isolate*);
+  using callback_with_data = void (*)(Isolate*, void*);
+
+  static Isolate* GetCurrent();
+  void TerminateExecution();
+  void CancelTerminateExecution();
+  void PerformMicrotaskCheckpoint();
+  void AddBeforeCallEnteredCallback(callback);
+  void RemoveBeforeCallEnteredCallback(callback);
+  void AddCallCompletedCallback(callback);
+  void RemoveCallCompletedCallback(callback);
+  void AddMicrotasksCompletedCallback(callback_with_data, void* data);
+  void RemoveMicrotasksCompletedCallback(callback_with_data, void* data);
+};
+
+}  // namespace v8
+
+namespace truefork::napi {
+
+namespace {
+
+bool lets_next_pass = false;
+
+// No JavaScript runs while this gate is closed: whatever begins is terminated at its first step, before a statement,
+// a catch or a finally of it. One termination would end only what is on the stack; libuv and Node then go on with what
+// they were about, such as the next of several answers of the thread pool.
+void terminate(v8::Isolate* isolate) { isolate->TerminateExecution(); }
+
+void terminate_with_data(v8::Isolate* isolate, void* /*data*/) { isolate->TerminateExecution(); }
+
+void terminate_unless_let_pass(v8::Isolate* isolate) {
+  if (lets_next_pass) {
+    lets_next_pass = false;
+    isolate->CancelTerminateExecution();
+  } else {
+    isolate->TerminateExecution();
+  }
+}
+
+void close_gate(v8::Isolate* isolate) {
+  isolate->AddBeforeCallEnteredCallback(terminate_unless_let_pass);
+  isolate->AddCallCompletedCallback(terminate);
+  isolate->AddMicrotasksCompletedCallback(terminate_with_data, nullptr);
+  isolate->TerminateExecution();
+}
+
+void open_gate(v8::Isolate* isolate) {
+  isolate->RemoveMicrotasksCompletedCallback(terminate_with_data, nullptr);
+  isolate->RemoveCallCompletedCallback(terminate);
+  isolate->RemoveBeforeCallEnteredCallback(terminate_unless_let_pass);
+  // V8 drops its whole queue of microtasks when one of them is terminated.
+  isolate->TerminateExecution();
+  isolate->PerformMicrotaskCheckpoint();
+  isolate->CancelTerminateExecution();
+}
+
+class only_function {
+ public:
+  only_function(Napi::Env env, const Napi::Function& function)
+      : isolate_(v8::Isolate::GetCurrent()), function_(Napi::Persistent(function)), context_(env, "truefork") {
+    uv_idle_init(event_loop(env), &idle_);
+    idle_.data = this;
+    uv_idle_start(&idle_, [](uv_idle_t* idle) { static_cast<only_function*>(idle->data)->come_round(); });
+    close_gate(isolate_);
+    fork::pause_timers(idle_.loop);
+  }
+
+ private:
+  // Once all round, so that what was already on its way when the parent forked comes while the gate is closed.
+  void come_round() {
+    fork::pause_timers(idle_.loop);
+    if (++rounds_ < 2) return;
+    uv_close(reinterpret_cast<uv_handle_t*>(&idle_),
+             [](uv_handle_t* idle) { delete static_cast<only_function*>(idle->data); });
+    const Napi::Env env = function_.Env();
+    const Napi::HandleScope scope(env);
+    open_gate(isolate_);
+    fork::resume_timers();
+    function_.MakeCallback(env.Global(), std::initializer_list<napi_value>{}, context_);
+    if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+  }
+
+  v8::Isolate* isolate_;
+  Napi::FunctionReference function_;
+  Napi::AsyncContext context_;
+  uv_idle_t idle_{};
+  int rounds_ = 0;
+};
+
+int exit_status = 0;
+
+}  // namespace
+
+// (function, whether the first call from outside must be let through): JavaScript stops at its next step.
+Napi::Value run_only(const Napi::CallbackInfo& info) {
+  lets_next_pass = info[1].As<Napi::Boolean>().Value();
+  new only_function(info.Env(), info[0].As<Napi::Function>());
+  return info.Env().Undefined();
+}
+
+// (error): as if nobody had caught it
+Napi::Value throw_uncaught(const Napi::CallbackInfo& info) {
+  napi_fatal_exception(info.Env(), info[0]);
+  return info.Env().Undefined();
+}
+
+// (status): from now on exit(3) runs nothing of what was registered for the parent's end, and ends with this status
+Napi::Value exit_with(const Napi::CallbackInfo& info) {
+  static const int registered = std::atexit([] { ::_exit(exit_status); });
+  static_cast<void>(registered);
+  exit_status = to_int(info[0]);
+  return info.Env().Undefined();
+}
+
+}  // namespace truefork::napi
