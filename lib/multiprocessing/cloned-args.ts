@@ -8,7 +8,7 @@ import { invalidArgType, invalidArgValue } from '../errors'
  * @param args what the function is to be called with
  * @param name what the caller knows them by
  * @throws ERR_INVALID_ARG_TYPE if it is no list; ERR_INVALID_ARG_VALUE naming the argument that can't be cloned, such
- *   as a function; its `cause` is the DataCloneError
+ *   as a function; `cause` is v8's own error
  */
 export function serializeArgs(args: unknown, name: string): Buffer {
   if (!Array.isArray(args)) throw invalidArgType(name, 'an instance of Array', args)

@@ -36,7 +36,8 @@ export class WorkerConnection {
   #worker: ForkedWorker | undefined
   #isLoaded = false
   #refusal: unknown
-  #hasEnded = false
+  /** Of the worker that has ended; null: not known. */
+  #status: number | null | undefined
 
   /**
    * Sends the request.
@@ -74,7 +75,7 @@ export class WorkerConnection {
   #take(answer: Answer): void {
     if (answer.type === 'forked') this.#begin(answer.pid, answer.hasPidfd)
     else if (answer.type === 'loaded') this.#isLoaded = true
-    else if (answer.type === 'ended') this.#finish(answer.status)
+    else if (answer.type === 'ended') this.#end(answer.status)
     else this.#refusal = toRefusal(answer, this.#request.module)
   }
 
@@ -84,8 +85,21 @@ export class WorkerConnection {
     this.#link.flush()
   }
 
+  /** Whoever hears of it finds no descriptor of it left. */
+  #end(status: number | null): void {
+    this.#status = status
+    this.#socket.destroy()
+  }
+
+  /** The connection is closed: at the worker's end, after a refusal, or with the server. */
+  async #lose(): Promise<void> {
+    this.#forgetAbandon()
+    this.#link.flush()
+    if (this.#status !== undefined) this.#finish(this.#status)
+    else await this.#breakOff()
+  }
+
   #finish(status: number | null): void {
-    this.#hasEnded = true
     const { pid } = this.#worker as ForkedWorker
     if (status === null) {
       const words = `worker ${pid} ended, and preloaded code of the fork server waited for it`
@@ -98,11 +112,7 @@ export class WorkerConnection {
     this.#started.reject(this.#refusal ?? new ForkServerError('ERR_FORK_SERVER_WORKER', words))
   }
 
-  /** The connection is closed: at the worker's end, after a refusal, or with the server. */
-  async #lose(): Promise<void> {
-    this.#forgetAbandon()
-    this.#link.flush()
-    if (this.#hasEnded) return
+  async #breakOff(): Promise<void> {
     const reason = this.#worker === undefined ? this.#refusal : undefined
     const error = reason ?? (await this.#link.whySilent())
     this.#ended.reject(error)
