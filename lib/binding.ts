@@ -69,6 +69,14 @@ export interface SpawnTask {
   readonly spawnTask: unique symbol
 }
 
+/** The event loop's watch of one descriptor. */
+export interface RawReadiness {
+  readonly readiness: unique symbol
+}
+
+/** Descriptors: the file, then the two ends of the pipes for messages, for room and for the end of all work; or -1. */
+export type RawLog = readonly number[]
+
 interface Binding {
   /**
    * `drainMs` -1: don't wait for the thread pool. `debuggerSockets`: what the inspector listens on. `isSilent`: the
@@ -186,6 +194,22 @@ interface Binding {
   socketpair(type: number): [failure: Result, one: number, other: number]
   sendDescriptors(socket: number, fds: readonly number[], data: Bytes): Result
   receiveDescriptors(socket: number, buffer: Uint8Array): [size: Result, ...fds: number[]]
+  /** Sockets that keep messages apart. */
+  messagePair(): [failure: Result, one: number, other: number]
+  messageLimits(): [bytes: number, pollTellsRoom: number]
+  anonymousFile(): Result
+  /** The callback gets what of 1 (readable) and 2 (writable) has come; 0: an error, and nothing is watched any more. */
+  onReady(fd: number, callback: (events: number) => void): [failure: Result, readiness: RawReadiness]
+  watchReady(readiness: RawReadiness, events: number): Result
+  referenceReady(readiness: RawReadiness, keepsLoop: boolean): void
+  closeReady(readiness: RawReadiness): void
+  pollReady(fd: number, events: number, timeoutMs: number): Result
+  beginLog(log: RawLog, limit: number): Result
+  putMessage(log: RawLog, bytes: Uint8Array): Result
+  takeMessage(log: RawLog): Buffer | Result
+  finishMessage(log: RawLog): Result
+  countMessages(log: RawLog): Result
+  countUnfinished(log: RawLog): Result
   descriptorTable(): [failure: Result, ...rows: RawTableRow[]]
   strerror(errno: number): string
   constants: Readonly<Record<string, number>>

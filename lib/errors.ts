@@ -123,3 +123,8 @@ export function abortError(signal: AbortSignal): Coded<Error> {
 export function workerUnsupported(call: string): Coded<TypeError> {
   return withCode(new TypeError(`${call}() is not supported in workers`), 'ERR_WORKER_UNSUPPORTED_OPERATION')
 }
+
+/** Node's ERR_INVALID_STATE. */
+export function invalidState(reason: string): Coded<Error> {
+  return withCode(new Error(`Invalid state: ${reason}`), 'ERR_INVALID_STATE')
+}

@@ -1,8 +1,8 @@
 // socketpair(2), and descriptors sent from process to process: unix(7), SCM_RIGHTS.
 import { binding } from './binding'
 import { SOCK_STREAM } from './constants'
-import { checked, invalidArgType, invalidArgValue, outOfRange } from './errors'
-import { toData, toInt32 } from './validate'
+import { checked, invalidArgValue, outOfRange } from './errors'
+import { toData, toFds, toInt32 } from './validate'
 
 /** The ends of a socketpair, each to read and to write. */
 export type SocketPair = [one: number, other: number]
@@ -49,18 +49,11 @@ export function socketpair(type: number = SOCK_STREAM): SocketPair {
  */
 export function sendFds(socket: number, fds: readonly number[], data: string | Uint8Array = '\0'): number {
   const to = toInt32(socket, 'socket')
-  const list = toFds(fds)
+  const list = toFds(fds, 'fds', mostFds)
   const bytes = toData(data, 'data')
   // A stream would take no bytes, and no descriptors with them, without a word.
   if (bytes.length === 0) throw invalidArgValue('data', data, 'must not be empty')
   return checked(binding.sendDescriptors(to, list, bytes), 'sendmsg')
-}
-
-function toFds(value: unknown): number[] {
-  if (!Array.isArray(value)) throw invalidArgType('fds', 'an instance of Array', value)
-  const fds = Array.from(value as unknown[], (fd, index) => toInt32(fd, `fds[${index}]`))
-  if (fds.length > mostFds) throw outOfRange('fds.length', `<= ${mostFds}`, fds.length)
-  return fds
 }
 
 /**

@@ -125,3 +125,18 @@ export function toOptions(value: unknown, name: string): Record<string, unknown>
   }
   return value as Record<string, unknown>
 }
+
+/** A time in milliseconds, 0 or more; Infinity: without end. */
+export function toMilliseconds(value: unknown, name: string): number {
+  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value)
+  if (!(value >= 0)) throw outOfRange(name, '>= 0', value)
+  return value
+}
+
+/** A list of descriptors. */
+export function toFds(value: unknown, name: string, most: number): number[] {
+  if (!Array.isArray(value)) throw invalidArgType(name, 'an instance of Array', value)
+  const fds = Array.from(value as unknown[], (fd, index) => toInt32(fd, `${name}[${index}]`))
+  if (fds.length > most) throw outOfRange(`${name}.length`, `<= ${most}`, fds.length)
+  return fds
+}

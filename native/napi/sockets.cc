@@ -1,6 +1,7 @@
 #include "../posix/sockets.h"
 
 #include "../fork/fork.h"
+#include "../platform/platform.h"
 #include "marshal.h"
 #include "thunks.h"
 
@@ -15,6 +16,24 @@ Napi::Value socketpair(const Napi::CallbackInfo& info) {
   }
   return to_array(info.Env(), {failure, ends[0], ends[1]});
 }
+
+// () -> [0 or a negative error number, one end, the other]
+Napi::Value message_pair(const Napi::CallbackInfo& info) {
+  int ends[2] = {-1, -1};
+  const int failure = platform::message_pair(ends);
+  if (failure == 0) {
+    for (const int fd : ends) fork::share_pipe(fd);
+  }
+  return to_array(info.Env(), {failure, ends[0], ends[1]});
+}
+
+// () -> [bytes of such a message at most, 1 if poll(2) tells when there is room for one]
+Napi::Value message_limits(const Napi::CallbackInfo& info) {
+  return to_array(info.Env(), {platform::message_limit, platform::poll_tells_room ? 1 : 0});
+}
+
+// () -> a descriptor or a negative error number
+Napi::Value anonymous_file(const Napi::CallbackInfo& info) { return to_number(info.Env(), platform::anonymous_file()); }
 
 // (socket, descriptors, data) -> bytes sent, or a negative error number
 Napi::Value send_descriptors(const Napi::CallbackInfo& info) {

@@ -30,6 +30,10 @@ thunk pidfd_open, pidfd_send_signal, pid_of_pidfd, pidfd_has_ended;
 thunk pipe, pipe2, dup, dup2, dup3, fcntl, closefrom, close_range, umask;
 // sockets.cc, descriptor_table.cc
 thunk socketpair, send_descriptors, receive_descriptors, descriptor_table;
+thunk message_pair, message_limits, anonymous_file;
+// readiness.cc, message_log.cc
+thunk on_ready, watch_ready, reference_ready, close_ready, poll_ready;
+thunk begin_log, put_message, take_message, finish_message, count_messages, count_unfinished;
 // errors.cc
 thunk strerror;
 

@@ -122,4 +122,29 @@ void refuse_sigpipe(int socket) noexcept {
   setsockopt(socket, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
 }
 
+// There is no SOCK_SEQPACKET. Datagrams between two sockets of this kind are kept in order and none is lost.
+int message_pair(int ends[2]) noexcept {
+  if (::socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) != 0) return -errno;
+  for (int i = 0; i < 2; ++i) {
+    fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    fcntl(ends[i], F_SETFL, O_NONBLOCK);
+    refuse_sigpipe(ends[i]);
+  }
+  return 0;
+}
+
+const int message_limit = 2048;      // net.local.dgram.maxdgram
+const bool poll_tells_room = false;  // a full receiver is ENOBUFS, while poll(2) sees room
+
+int anonymous_file() noexcept {
+  char path[MAXPATHLEN];
+  const size_t size = confstr(_CS_DARWIN_USER_TEMP_DIR, path, sizeof path);
+  if (size == 0 || size + sizeof "truefork.XXXXXX" > sizeof path) return -ENAMETOOLONG;
+  strlcat(path, "truefork.XXXXXX", sizeof path);
+  const int file = mkostemp(path, O_CLOEXEC);
+  if (file < 0) return -errno;
+  unlink(path);
+  return file;
+}
+
 }  // namespace truefork::platform

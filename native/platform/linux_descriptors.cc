@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
@@ -126,5 +128,18 @@ const int receive_flags = MSG_CMSG_CLOEXEC;
 const int pidfd_message = 4;  // SCM_PIDFD, Linux 6.5, where SO_PASSPIDFD is set
 
 void refuse_sigpipe(int /*socket*/) noexcept {}
+
+int message_pair(int ends[2]) noexcept {
+  return from_errno(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends));
+}
+
+const int message_limit = 65'536;
+const bool poll_tells_room = true;
+
+int anonymous_file() noexcept {
+  constexpr unsigned noexec_seal = 8;  // MFD_NOEXEC_SEAL, Linux 6.3; a sysctl can demand it
+  const int file = memfd_create("truefork", MFD_CLOEXEC | noexec_seal);
+  return file >= 0 || errno != EINVAL ? from_errno(file) : from_errno(memfd_create("truefork", MFD_CLOEXEC));
+}
 
 }  // namespace truefork::platform

@@ -132,6 +132,15 @@ extern const int receive_flags;
 // The control message that brings the sender's pidfd, which nobody has asked for; -1 where there is none.
 extern const int pidfd_message;
 
+// Two connected sockets that keep messages apart, O_NONBLOCK and FD_CLOEXEC. 0 or -errno.
+int message_pair(int ends[2]) noexcept;
+// How many bytes such a message may have, and whether poll(2) tells when there is room for one.
+extern const int message_limit;
+extern const bool poll_tells_room;
+
+// A file without a name, FD_CLOEXEC, or -errno.
+int anonymous_file() noexcept;
+
 // What send_flags can't do: keeps SIGPIPE from whoever sends by this socket.
 void refuse_sigpipe(int socket) noexcept;
 
