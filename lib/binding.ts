@@ -12,6 +12,50 @@ export interface RawThread {
   tid: number
   name: string
   state: string
+  /** Whether it has the signal unblocked that stops threads. */
+  stoppable: boolean
+  /** Null: the main thread's, or unknown. */
+  origin: RawThreadOrigin | null
+}
+
+/** What a thread was started for. */
+export interface RawThreadOrigin {
+  /** Its place among those that are known, the oldest first. */
+  order: number
+  /** The address of its start routine. */
+  start: number
+  /** What that was called with. */
+  argument: number
+  /** Whether that is on the main thread's stack. */
+  onStack: boolean
+  /** Whether that is an object of a C++ class of Node's. */
+  ofObject: boolean
+  /** Whose code it runs. */
+  code: 'runtime' | 'c-library' | 'other' | 'unknown'
+  /** The code's file if it is of somebody else's, or empty. */
+  file: string
+}
+
+/** A thread that waits for a lock of the C library's which another one holds. */
+export interface RawLockWait {
+  waiter: number
+  owner: number
+  /** The file whose data the lock is; empty: none's. */
+  file: string
+}
+
+/** What the event loop has still to write to a descriptor. */
+export interface RawPendingWrite {
+  fd: number
+  /** In bytes. */
+  size: number
+}
+
+export interface RawMemory {
+  start: number
+  end: number
+  /** A path, or empty. */
+  name: string
 }
 
 /** A descriptor whose kernel object parent and child share, though it tells of events only once. */
@@ -96,11 +140,16 @@ interface Binding {
   /** From now on exit(3) ends with this status, and runs nothing of what was registered for the parent's end. */
   exitWith(status: number): void
   whyNotAllThreads(): string | null
-  unrebuiltDescriptors(): RawDescriptor[]
   onEmptyLoop(beforeExit: () => void, exit: () => void, leave: () => void): void
   /** Ends this process by SIGKILL once that one has ended, however busy this one is. */
   endWith(pid: number): Result
   threads(): [failure: Result, ...threads: RawThread[]]
+  lockWaits(): RawLockWait[]
+  unrebuiltDescriptors(): RawDescriptor[]
+  pendingWrites(): RawPendingWrite[]
+  memoryLeftOut(): RawMemory[]
+  /** Both in kilobytes; 0, 0: this process has none. */
+  hugePages(): [own: number, free: number]
   _exit(status: number): never
   /** `env` null: this process's own. Returns only when it failed. */
   exec(file: Bytes, argv: readonly Bytes[], env: readonly Bytes[] | null, search: boolean): Result

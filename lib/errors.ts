@@ -34,10 +34,14 @@ export class ForkHazardError extends Error {
   readonly hazards: readonly Hazard[]
 
   constructor(hazards: readonly Hazard[]) {
-    const lines = hazards.map(({ id, severity, detail, remedy }) => `\n  ${id} (${severity}): ${detail}\n    ${remedy}`)
-    super(`fork refused, as the child would not be sound:${lines.join('')}`)
+    super(`fork refused, as the child would not be sound:\n${hazards.map(explained).join('\n')}`)
     this.hazards = hazards
   }
+}
+
+function explained({ id, severity, detail, remedy }: Hazard): string {
+  const override = severity === 'fatal' ? '' : ` To fork all the same, pass accept: ['${id}'].`
+  return `  ${id} (${severity}): ${detail}.\n    ${remedy}${override} See docs/hazards.md#${id}`
 }
 
 /**

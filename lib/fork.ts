@@ -4,17 +4,10 @@ import { binding } from './binding'
 import { ForkHazardError, invalidArgType, invalidArgValue, outOfRange, PosixError } from './errors'
 import { leaveWithoutThreads, mendChildState, mendParentState } from './safety/child-state'
 import { detachFromParent } from './safety/detach'
-import {
-  findHazards,
-  type Hazard,
-  type HazardId,
-  type HazardReport,
-  hazardIds,
-  listThreads,
-  metHazard,
-} from './safety/hazards'
+import { findHazards, type Hazard, type HazardId, type HazardReport, hazardIds, metHazard } from './safety/hazards'
 import { debuggerSockets } from './safety/inspector'
 import { findParentWork } from './safety/parent-work'
+import { listThreads, named } from './safety/threads'
 import { toInt32, toOptions } from './validate'
 
 export interface ForkOptions {
@@ -104,10 +97,10 @@ function copyProcess(checkedOptions: CheckedOptions, isSilent = false): number {
   const listeners = debuggerSockets()
   let [pid, tid, failedStep] = binding.fork(threads === 'all', drainMs, shareRings, listeners, isSilent)
   if (failedStep === 'uv_queue_work' && tolerates(checkedOptions, 'inflight-requests')) {
-    if (checkedOptions.hazards === 'warn') warn([inflightRequests(drainMs)])
+    if (checkedOptions.hazards === 'warn') warn([inflightRequests(checkedOptions)])
     ;[pid, tid, failedStep] = binding.fork(threads === 'all', -1, shareRings, listeners, isSilent)
   }
-  if (failedStep !== null) throw forkError(pid, failedStep, tid, drainMs)
+  if (failedStep !== null) throw forkError(pid, failedStep, tid, checkedOptions)
   if (pid !== 0) {
     mendParentState(threads)
     return pid
@@ -126,8 +119,8 @@ function copyProcess(checkedOptions: CheckedOptions, isSilent = false): number {
  */
 export function forkHazards(options?: ForkOptions): HazardReport {
   const { accept, threads: kept } = toForkOptions(options)
-  const hazards = findHazards(kept)
-  return { safe: unaccepted(hazards, accept).length === 0, hazards, threads: listThreads() }
+  const { hazards, threads } = findHazards(kept, 'all')
+  return { safe: unaccepted(hazards, accept).length === 0, hazards, threads }
 }
 
 /**
@@ -148,30 +141,40 @@ function tolerates({ hazards, accept }: CheckedOptions, id: HazardId): boolean {
   return hazards !== 'refuse' || accept.includes(id)
 }
 
-function inflightRequests(drainMs: number): Hazard {
-  return metHazard(
-    'inflight-requests',
-    `the thread pool is at work for longer than ${drainMs} ms, and would do it twice`,
-  )
+function inflightRequests({ threads, drainMs }: CheckedOptions): Hazard {
+  const consequence = threads === 'all' ? 'the child would do it, too' : 'the child would wait for it for ever'
+  return metHazard('inflight-requests', `the thread pool is at work for longer than ${drainMs} ms, and ${consequence}`)
 }
 
-function forkError(errno: number, step: string, tid: number, drainMs: number): Error {
-  if (step === 'uv_queue_work') {
-    return new ForkHazardError([inflightRequests(drainMs)])
-  }
+function forkError(errno: number, step: string, tid: number, options: CheckedOptions): Error {
+  if (step === 'uv_queue_work') return new ForkHazardError([inflightRequests(options)])
   if (step === 'io_uring_setup') {
     const { code } = new PosixError(errno, step)
     return new ForkHazardError([metHazard('io-uring', `a ring of io_uring can't be made anew for the child (${code})`)])
   }
-  if (tid === 0) return new PosixError(errno, step)
-  const name = listThreads().find((thread) => thread.tid === tid)?.name
-  const detail = `thread ${tid}${name === undefined ? '' : ` ("${name}")`} doesn't stop for the fork`
-  return new ForkHazardError([metHazard('unstoppable-thread', detail, tid)])
+  return tid === 0 ? new PosixError(errno, step) : new ForkHazardError([runningThread(tid)])
+}
+
+/** A thread that didn't stop. */
+function runningThread(tid: number): Hazard {
+  const thread = listThreads().find((each) => each.tid === tid)
+  const name = thread === undefined ? `tid ${tid}` : named(thread)
+  return thread?.state === 'D'
+    ? metHazard(
+        'uninterruptible-io',
+        `thread ${name} is in a system call that no signal interrupts, and can't be copied while it is`,
+        tid,
+      )
+    : metHazard(
+        'unstoppable-thread',
+        `thread ${name} doesn't stop for the fork, and can't be copied while it runs`,
+        tid,
+      )
 }
 
 function refuseUnlessAccepted({ hazards: policy, accept, threads }: CheckedOptions): void {
   // A warning must come from here: a fork that goes on doesn't tell what it has met.
-  const hazards = findHazards(threads, policy !== 'warn')
+  const { hazards } = findHazards(threads, policy === 'warn' ? 'refusing' : 'unmet')
   const serious = unaccepted(hazards, accept)
   const refused = policy === 'refuse' ? serious : serious.filter(({ severity }) => severity === 'fatal')
   if (refused.length > 0) throw new ForkHazardError(refused)

@@ -64,5 +64,5 @@ t.test('a refused fork lists its hazards', async (t) => {
   t.equal(error.code, 'ERR_FORK_HAZARD')
   t.equal(error.name, 'ForkHazardError')
   t.same(error.hazards, [hazard])
-  t.match(error.message, /not-main-thread \(fatal\): a detail\n +a remedy/)
+  t.match(error.message, /not-main-thread \(fatal\): a detail\.\n +a remedy See docs\/hazards\.md#not-main-thread$/)
 })

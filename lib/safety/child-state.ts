@@ -1,9 +1,10 @@
 // What is stale in a forked child, mended before any of the user's code runs there.
 import { inspect } from 'node:util'
 import { binding } from '../binding'
-import { startedSingleThreaded, type Threads } from './hazards'
 import { mendInspector } from './inspector'
+import { startedSingleThreaded } from './probes/threads'
 import { mendMathRandom, mendNewContexts, useUpRandomStock } from './random'
+import type { Threads } from './situation'
 
 /** Node's internals that end a process: undocumented, but patched by others since long. */
 interface NodeProcess {

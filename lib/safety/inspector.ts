@@ -8,7 +8,7 @@ const portCount = 22_768
 
 /** The sockets that the inspector of this process listens on: what they serve is the parent's alone after a fork. */
 export function debuggerSockets(): number[] {
-  const url = inspector()?.url()
+  const url = inspectorUrl()
   if (url === undefined) return []
   const { hostname, port } = new URL(url)
   const host = hostname.replace(/^\[|\]$/g, '')
@@ -37,6 +37,11 @@ export function mendInspector(): void {
   }
   own.close()
   own.open(0)
+}
+
+/** Where a debugger can connect to this process, by --inspect, inspector.open() or SIGUSR1; undefined: it can't. */
+export function inspectorUrl(): string | undefined {
+  return inspector()?.url()
 }
 
 /** Undefined where Node was built without it. */

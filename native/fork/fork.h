@@ -51,6 +51,15 @@ int block_in_other_threads(const sigset_t& signals);
 // Keeps track of V8's heap, so that it needn't be looked for at each fork.
 void track_heap();
 
+struct left_out_memory {
+  uint64_t start;
+  uint64_t end;
+  std::string name;  // a path, or empty
+};
+
+// Memory that somebody else than V8 has marked MADV_DONTFORK, by libc's madvise(2): a child hasn't got it.
+std::vector<left_out_memory> memory_left_out();
+
 // V8's heap, made copyable for one fork, and put back in both processes. begin returns 0 or a negative error number,
 // with nothing changed; until end V8 maps and unmaps nothing.
 int begin_heap_copy();

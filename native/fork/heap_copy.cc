@@ -5,6 +5,7 @@
 #include "fork.h"
 #include "heap.h"
 #include "heap_hooks.h"
+#include "imports.h"
 #include "own_proc.h"
 
 namespace truefork::fork {
@@ -35,6 +36,23 @@ int copied_heap::find() {
 
 // Where that fails, /proc tells at each fork.
 void track_heap() { install_heap_hooks(); }
+
+std::vector<left_out_memory> memory_left_out() {
+  // Reading smaps takes longer than all else that is looked for, and in most processes nobody but V8 marks anything.
+  std::vector<platform::named_range> marked;
+  std::vector<left_out_memory> found;
+  if (!others_import("madvise")) return found;
+  const own_proc readable;
+  copied_heap& heap = heap_of_process();
+  if (heap.find() != 0 || platform::all_uncopied_memory(marked) != 0) return found;
+  heap.lock();
+  for (const auto& [start, end, name] : marked) {
+    const memory_range* const copied = heap.next_range(start);
+    if (copied == nullptr || copied->start > start || copied->end < end) found.push_back({start, end, name});
+  }
+  heap.unlock();
+  return found;
+}
 
 int begin_heap_copy() {
   const int failure = heap_of_process().find();

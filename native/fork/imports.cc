@@ -11,6 +11,8 @@
 #include <cstring>
 #include <iterator>
 
+#include "../platform/loaded_objects.h"
+
 namespace truefork::fork {
 
 namespace {
@@ -68,22 +70,30 @@ int note_slot(const dl_phdr_info& object, const ElfW(Rela) & relocation, import&
   return 0;
 }
 
-int find_slots(const dl_phdr_info& object, import* imports, size_t count) noexcept {
+// Calls `visit` with each relocation that asks for a symbol, and with the symbol's name. -ENOSYS: there are no imports.
+template <typename Visit>
+int for_each_import(const dl_phdr_info& object, Visit visit) noexcept {
   const import_section section = find_section(object);
   if (section.symbols == nullptr || section.strings == nullptr) return -ENOSYS;
-  int failure = 0;
   for (const table& table : section.tables) {
     for (size_t i = 0; table.relocations != nullptr && i < table.size / sizeof(ElfW(Rela)); ++i) {
       const ElfW(Rela)& relocation = table.relocations[i];
       const auto symbol = ELF64_R_SYM(relocation.r_info);
       if (symbol == 0 || relocation.r_addend != 0) continue;
-      const char* const name = section.strings + section.symbols[symbol].st_name;
-      for (size_t wanted = 0; wanted < count && failure == 0; ++wanted) {
-        if (strcmp(name, imports[wanted].name) == 0) failure = note_slot(object, relocation, imports[wanted]);
-      }
+      visit(relocation, section.strings + section.symbols[symbol].st_name);
     }
   }
-  return failure;
+  return 0;
+}
+
+int find_slots(const dl_phdr_info& object, import* imports, size_t count) noexcept {
+  int failure = 0;
+  const int missing = for_each_import(object, [&](const ElfW(Rela) & relocation, const char* name) {
+    for (size_t wanted = 0; wanted < count && failure == 0; ++wanted) {
+      if (strcmp(name, imports[wanted].name) == 0) failure = note_slot(object, relocation, imports[wanted]);
+    }
+  });
+  return missing == 0 ? failure : missing;
 }
 
 int replace(const import_slot& slot, void* replacement) noexcept {
@@ -114,7 +124,36 @@ int find_in_object(dl_phdr_info* object, size_t /*size*/, void* argument) noexce
   return 0;
 }
 
+struct question {
+  const char* function;
+  const platform::loaded_objects& objects;
+  bool found;
+};
+
+int ask_object(dl_phdr_info* object, size_t /*size*/, void* argument) {
+  auto& asked = *static_cast<question*>(argument);
+  const uint64_t dynamic_section = [object] {
+    for (int i = 0; i < object->dlpi_phnum; ++i) {
+      if (object->dlpi_phdr[i].p_type == PT_DYNAMIC) return object->dlpi_addr + object->dlpi_phdr[i].p_vaddr;
+    }
+    return uint64_t{0};
+  }();
+  const platform::loaded_object* const known = asked.objects.find(dynamic_section);
+  if (known == nullptr || known->owner != platform::code_owner::other) return 0;
+  for_each_import(*object, [&asked](const ElfW(Rela)&, const char* name) {
+    asked.found = asked.found || strcmp(name, asked.function) == 0;
+  });
+  return asked.found ? 1 : 0;
+}
+
 }  // namespace
+
+bool others_import(const char* function) {
+  const platform::loaded_objects objects;
+  question asked{function, objects, false};
+  dl_iterate_phdr(ask_object, &asked);
+  return asked.found;
+}
 
 int replace_imports(import* imports, size_t count) {
   search wanted{reinterpret_cast<uint64_t>(dlsym(RTLD_DEFAULT, "napi_module_register")), imports, count, -ENOSYS};

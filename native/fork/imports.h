@@ -23,6 +23,9 @@ struct import {
 // Replaces all of them, or none. 0, -ENOSYS where the binary doesn't import one, or another negative error number.
 int replace_imports(import* imports, size_t count);
 
+// Whether anything loaded but Node, the C library and this addon imports a function.
+bool others_import(const char* function);
+
 }  // namespace truefork::fork
 
 #endif  // TRUEFORK_FORK_IMPORTS_H_

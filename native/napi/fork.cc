@@ -126,19 +126,6 @@ Napi::Value fork(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// () -> { fd, kind }...
-Napi::Value unrebuilt_descriptors(const Napi::CallbackInfo& info) {
-  const std::vector<fork::unrebuilt_descriptor> list = fork::unrebuilt_descriptors();
-  Napi::Array result = Napi::Array::New(info.Env(), list.size());
-  for (uint32_t i = 0; i < list.size(); ++i) {
-    Napi::Object row = Napi::Object::New(info.Env());
-    row.Set("fd", to_number(info.Env(), list[i].fd));
-    row.Set("kind", Napi::String::New(info.Env(), list[i].kind));
-    result.Set(i, row);
-  }
-  return result;
-}
-
 // () -> null, or in words why a child can't have all threads
 Napi::Value why_not_all_threads(const Napi::CallbackInfo& info) {
   const char* const reason = fork::why_not_all_threads();
@@ -151,21 +138,6 @@ Napi::Value on_empty_loop(const Napi::CallbackInfo& info) {
   new empty_loop_watch(info.Env(), info[0].As<Napi::Function>(), info[1].As<Napi::Function>(),
                        info[2].As<Napi::Function>());
   return info.Env().Undefined();
-}
-
-// () -> [negative error number or 0, { tid, name, state }...]
-Napi::Value threads(const Napi::CallbackInfo& info) {
-  std::vector<platform::thread_info> list;
-  Napi::Array result = to_array(info.Env(), {platform::list_threads(list)});
-  uint32_t index = 1;
-  for (const platform::thread_info& thread : list) {
-    Napi::Object row = Napi::Object::New(info.Env());
-    row.Set("tid", to_number(info.Env(), thread.tid));
-    row.Set("name", Napi::String::New(info.Env(), thread.name));
-    row.Set("state", Napi::String::New(info.Env(), &thread.state, 1));
-    result.Set(index++, row);
-  }
-  return result;
 }
 
 // (status): never returns

@@ -10,7 +10,9 @@ namespace truefork::napi {
 using thunk = Napi::Value(const Napi::CallbackInfo&);
 
 // fork.cc
-thunk fork, why_not_all_threads, unrebuilt_descriptors, on_empty_loop, threads, _exit;
+thunk fork, why_not_all_threads, on_empty_loop, _exit;
+// hazards.cc
+thunk threads, lock_waits, unrebuilt_descriptors, pending_writes, memory_left_out, huge_pages;
 // exec.cc, spawn.cc, spawn_task.cc, wait.cc, exit_watch.cc
 thunk exec, fexecve, posix_spawn, begin_spawn, abort_spawn, wait4, waitid, on_exits, watch_exit, unwatch_exit;
 thunk keep_child, reap_kept;

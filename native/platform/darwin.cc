@@ -151,7 +151,7 @@ size_t count_threads() noexcept {
   return list_threads(threads) == 0 ? threads.size() : 0;
 }
 
-int list_threads(std::vector<thread_info>& threads) {
+int list_threads(std::vector<thread_info>& threads, std::vector<uint64_t>* blocked) {
   thread_act_array_t ports = nullptr;
   mach_msg_type_number_t count = 0;
   if (task_threads(mach_task_self(), &ports, &count) != KERN_SUCCESS) return -EPERM;
@@ -163,11 +163,20 @@ int list_threads(std::vector<thread_info>& threads) {
       const pthread_t pthread = pthread_from_mach_thread_np(ports[i]);
       if (pthread != nullptr) pthread_getname_np(pthread, thread.name, sizeof thread.name);
       threads.push_back(thread);
+      if (blocked != nullptr) blocked->push_back(0);
     }
     mach_port_deallocate(mach_task_self(), ports[i]);
   }
   vm_deallocate(mach_task_self(), reinterpret_cast<vm_address_t>(ports), count * sizeof *ports);
   return 0;
 }
+
+bool is_kernel_worker(int64_t /*tid*/) { return false; }
+
+// No call tells what another thread was started for, or waits for.
+std::vector<thread_origin> thread_origins() { return {}; }
+std::vector<lock_wait> lock_waits() { return {}; }
+
+huge_page_use huge_pages() { return {}; }
 
 }  // namespace truefork::platform

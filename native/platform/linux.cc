@@ -74,35 +74,8 @@ bool read_beginning(const char* path, char (&text)[size]) {
   return true;
 }
 
-int read_smaps(std::vector<memory_range>& ranges) {
-  // Only smaps tells VM_DONTCOPY ("dc" in VmFlags); proc_pid_smaps(5).
-  FILE* smaps = fopen("/proc/self/smaps", "re");
-  if (smaps == nullptr) return -errno;
-  char* line = nullptr;
-  size_t capacity = 0;
-  memory_range current{};
-  bool ours = false;
-  while (getline(&line, &capacity, smaps) > 0) {
-    unsigned long start = 0;
-    unsigned long end = 0;
-    unsigned long inode = 0;
-    char permissions[5] = {};
-    if (sscanf(line, "%lx-%lx %4s %*s %*s %lu", &start, &end, permissions, &inode) == 4) {
-      current = {reinterpret_cast<void*>(start), end - start};
-      ours = inode == 0 && permissions[3] == 'p';
-    } else if (ours && strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " dc") != nullptr &&
-               // Memory of a device (io, pf) is DONTFORK for a reason of its driver's.
-               strstr(line, " io") == nullptr && strstr(line, " pf") == nullptr) {
-      ranges.push_back(current);
-    }
-  }
-  free(line);
-  fclose(smaps);
-  return 0;
-}
-
 // The threads of this process but `left_out`. Holds one descriptor at a time, as there may be no other.
-int read_threads(std::vector<thread_info>& threads, int64_t left_out) {
+int read_threads(std::vector<thread_info>& threads, std::vector<uint64_t>* blocked, int64_t left_out) {
   DIR* tasks = opendir("/proc/self/task");
   if (tasks == nullptr) return -errno;
   while (const dirent* entry = readdir(tasks)) {
@@ -114,7 +87,7 @@ int read_threads(std::vector<thread_info>& threads, int64_t left_out) {
     thread_info& thread = threads[i];
     char path[64];
     snprintf(path, sizeof path, "/proc/self/task/%lld/status", static_cast<long long>(thread.tid));
-    char text[1024];  // the name and the state come first; proc_pid_status(5)
+    char text[2048];  // proc_pid_status(5)
     if (!read_beginning(path, text)) {
       if (errno == EMFILE) return -EMFILE;
       threads.erase(threads.begin() + static_cast<std::ptrdiff_t>(i));  // it ended since
@@ -123,6 +96,10 @@ int read_threads(std::vector<thread_info>& threads, int64_t left_out) {
     // status and not stat: a name may hold spaces and brackets.
     sscanf(text, "Name:\t%63[^\n]", thread.name);
     if (const char* state = strstr(text, "\nState:\t")) thread.state = state[8];
+    if (blocked != nullptr) {
+      const char* const mask = strstr(text, "\nSigBlk:\t");
+      blocked->push_back(mask == nullptr ? 0 : strtoull(mask + 9, nullptr, 16));
+    }
     ++i;
   }
   return 0;
@@ -307,26 +284,32 @@ int set_cloexec_default(short* /*flags*/) noexcept { return -ENOSYS; }
 int set_start_suspended(short* /*flags*/) noexcept { return -ENOSYS; }
 int set_setexec(short* /*flags*/) noexcept { return -ENOSYS; }
 
-int uncopied_memory(std::vector<memory_range>& ranges) {
-  int failure = read_smaps(ranges);
-  if (failure == -EMFILE) {
-    ranges.clear();
-    failure = with_spare_descriptor([&ranges] { return read_smaps(ranges); });
-  }
-  return failure;
-}
-
 size_t count_threads() noexcept {
   struct stat tasks {};
   // A folder has a link for each folder in it, and two.
   return stat("/proc/self/task", &tasks) == 0 ? tasks.st_nlink - 2 : 0;
 }
 
-int list_threads(std::vector<thread_info>& threads) {
-  const int failure = read_threads(threads, 0);
+bool is_kernel_worker(int64_t tid) {
+  char path[64];
+  char text[1024];
+  snprintf(path, sizeof path, "/proc/self/task/%lld/stat", static_cast<long long>(tid));
+  if (!read_beginning(path, text)) return false;
+  // After the name, which may itself hold brackets; proc_pid_stat(5).
+  const char* const rest = strrchr(text, ')');
+  unsigned flags = 0;
+  if (rest == nullptr || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %u", &flags) != 1) return false;
+  constexpr unsigned io_worker = 0x10;      // PF_IO_WORKER
+  constexpr unsigned user_worker = 0x4000;  // PF_USER_WORKER, Linux 6.4
+  return (flags & (io_worker | user_worker)) != 0;
+}
+
+int list_threads(std::vector<thread_info>& threads, std::vector<uint64_t>* blocked) {
+  const int failure = read_threads(threads, blocked, 0);
   if (failure != -EMFILE) return failure;
   threads.clear();
-  return with_spare_descriptor([&threads] { return read_threads(threads, gettid()); });
+  if (blocked != nullptr) blocked->clear();
+  return with_spare_descriptor([&threads, blocked] { return read_threads(threads, blocked, gettid()); });
 }
 
 }  // namespace truefork::platform

@@ -88,6 +88,22 @@ struct memory_range {
 // Fills `ranges` with this process's anonymous private memory that is marked not to be copied. 0 or -errno.
 int uncopied_memory(std::vector<memory_range>& ranges);
 
+struct named_range {
+  uint64_t start;
+  uint64_t end;
+  std::string name;  // a path, or empty
+};
+
+// The same of everything: files, devices, and what is shared.
+int all_uncopied_memory(std::vector<named_range>& ranges);
+
+// Pages of hugetlbfs that a copy of this process would need anew, one by one as it or this process writes to them.
+struct huge_page_use {
+  uint64_t own_kilobytes;   // 0 as well where it can't be told
+  uint64_t free_kilobytes;  // that the system has left
+};
+huge_page_use huge_pages();
+
 // --- threads -----------------------------------------------------------------------------------------
 
 struct thread_info {
@@ -98,8 +114,38 @@ struct thread_info {
 
 size_t count_threads() noexcept;
 
-// Every thread of this process, the main one first. 0 or -errno.
-int list_threads(std::vector<thread_info>& threads);
+// Every thread of this process, the main one first, and, if asked for, the signals that each has blocked: bit 0 for
+// signal 1, none where that can't be told. 0 or -errno.
+int list_threads(std::vector<thread_info>& threads, std::vector<uint64_t>* blocked = nullptr);
+
+// A thread of the kernel's own that is listed with a process's, as io_uring has them: no signal reaches it.
+bool is_kernel_worker(int64_t tid);
+
+// Whose code something is: of Node, with libuv and this addon; of the C library; of anybody else.
+enum class code_owner { unknown, runtime, c_library, other };
+
+// What a thread was started for.
+struct thread_origin {
+  int64_t tid;
+  uint64_t start;     // its start routine
+  uint64_t argument;  // and what that was called with
+  code_owner code;
+  bool on_stack;      // whether that is on the main thread's stack
+  bool of_object;     // whether that is an object of a class of Node's
+  std::string file;  // of code that is neither Node's nor the C library's
+};
+
+// The oldest first, without the main thread. None where the C library's way of keeping them isn't known.
+std::vector<thread_origin> thread_origins();
+
+// A thread that waits for a mutex of the C library's which another thread of this process holds.
+struct lock_wait {
+  int64_t waiter;
+  int64_t owner;
+  uint64_t address;
+  std::string file;  // the file whose data the mutex is; empty: it has been allocated
+};
+std::vector<lock_wait> lock_waits();
 
 // --- descriptors -------------------------------------------------------------------------------------
 
