@@ -88,7 +88,7 @@ const table = {
   },
   'inspector-open': {
     all: 'notice',
-    caller: 'unsafe',
+    caller: 'notice',
     probe: openInspector,
     remedy: 'Close it by inspector.close() before forking.',
   },
@@ -143,7 +143,7 @@ const table = {
   },
   'io-uring': {
     all: 'unsafe',
-    caller: null,
+    caller: 'unsafe',
     probe: ioUring,
     metByFork: true,
     remedy: 'Start Node with UV_USE_IO_URING=0.',
@@ -236,7 +236,8 @@ export function findHazards(kept: Threads, extent: Extent): Pick<HazardReport, '
   const hazards = hazardIds.flatMap((id) => {
     const { probe, remedy, metByFork, [kept]: severity }: Row = table[id]
     if (severity === null || (severity === 'notice' && extent !== 'all')) return []
-    const found = metByFork && extent === 'unmet' ? undefined : probe?.(situation)
+    const willBeMet = metByFork && kept === 'all' && extent === 'unmet'
+    const found = willBeMet ? undefined : probe?.(situation)
     if (found === undefined) return []
     return [toHazard(id, severity, remedy, typeof found === 'string' ? { detail: found } : found)]
   })

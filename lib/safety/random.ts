@@ -54,8 +54,15 @@ function wrap<Key extends string>(
   }
 }
 
+/** Whether Math.random is the program's to replace: not under --frozen-intrinsics, for one. */
+export function canMendMathRandom(): boolean {
+  const { writable, set } = Object.getOwnPropertyDescriptor(Math, 'random') ?? { writable: true }
+  return writable ?? set !== undefined
+}
+
 /** Gives the child a Math.random of its own: V8 seeds its own one once and offers no other seed. */
 export function mendMathRandom(): void {
+  if (!canMendMathRandom()) return
   let draw: (() => number) | undefined
   Math.random = function random() {
     // Seeded at the first use: most children never draw.

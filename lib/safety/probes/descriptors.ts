@@ -53,9 +53,8 @@ export function tlsSessions(): string | undefined {
   return `parent and child would both speak on ${counted(sessions.length, 'TLS connection')}, and the peer ends one as soon as both have written: ${peers}`
 }
 
-export function ioUring({ kept }: Situation): string | undefined {
-  const words = 'a ring of io_uring is one for parent and child'
-  return kept === 'all' ? describeUnrebuilt(({ kind }) => kind === 'io_uring', words) : undefined
+export function ioUring(): string | undefined {
+  return describeUnrebuilt(({ kind }) => kind === 'io_uring', 'a ring of io_uring would be one for parent and child')
 }
 
 export function unrebuiltDescriptor(): string | undefined {

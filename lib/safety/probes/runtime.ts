@@ -2,6 +2,7 @@
 import { platform } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import { isMainThread } from 'node:worker_threads'
+import { canMendMathRandom } from '../random'
 import { counted, type Finding } from '../situation'
 
 export function objcInitialize(): string | undefined {
@@ -10,8 +11,7 @@ export function objcInitialize(): string | undefined {
 }
 
 export function doubledRandom(): Finding | undefined {
-  const { writable } = Object.getOwnPropertyDescriptor(Math, 'random') ?? {}
-  if (writable === false) {
+  if (!canMendMathRandom()) {
     return {
       detail: "Math.random can't be replaced, as it is frozen: it would draw the same numbers in parent and child",
     }

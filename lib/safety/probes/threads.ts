@@ -45,14 +45,14 @@ export function liveWorkers(situation: Situation): Finding | undefined {
       )
 }
 
-export function openInspector({ kept }: Situation): Finding | undefined {
+export function openInspector({ kept }: Situation): string | undefined {
   const url = inspectorUrl()
   if (url === undefined) return undefined
-  return kept === 'all'
-    ? { detail: `a debugger may connect to ${url}: parent and child would both listen there` }
-    : missing(
-        `a debugger may connect to ${url}, and the thread that serves it would be missing in the child: a breakpoint, or closing the inspector, stops it for ever`,
-      )
+  const consequence =
+    kept === 'all'
+      ? 'parent and child would both listen there'
+      : 'the thread that serves it would be missing in the child, which stops for ever at a breakpoint'
+  return `a debugger may connect to ${url}: ${consequence}`
 }
 
 export function unstoppableThread({ threads }: Situation): Finding | undefined {
