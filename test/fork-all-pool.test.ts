@@ -138,36 +138,3 @@ t.test('a pool of one thread, of eight, and one that nobody has used come to res
     }
   }
 })
-
-const ringed = { env: { UV_USE_IO_URING: '1' } }
-
-t.test('a ring of io_uring that the kernel serves by a thread is a hazard', { skip }, async (t) => {
-  const [threads] = (await linesOf(
-    `fs.stat('/', () => console.log(JSON.stringify(fs.readdirSync('/proc/self/fd').map((fd) => {
-      try { return /^SqThread:\\s*(\\S+)/m.exec(fs.readFileSync('/proc/self/fdinfo/' + fd, 'utf8'))[1] } catch { return '-1' }
-    }))))`,
-    ringed,
-  )) as [string[]]
-  // Other rings are made anew for the child.
-  if (threads.every((thread) => thread === '-1')) {
-    t.pass('no ring', {
-      skip: 'this kernel, or this release of libuv, makes no ring that the kernel serves by a thread',
-    })
-    return
-  }
-  const lines = await linesOf(
-    `fs.stat('/', () => {
-      const { forkHazards } = require('truefork')
-      const ids = (hazards) => JSON.stringify(hazards.map(({ id, severity }) => [id, severity]))
-      console.log(ids(forkHazards().hazards), forkHazards().safe, forkHazards({ accept: ['io-uring'] }).safe)
-      try { fork() } catch ({ name, hazards }) { console.log(name, ids(hazards)) }
-      try { wait() } catch ({ code }) { console.log(code) }
-      const pid = fork({ accept: ['io-uring'] })
-      if (pid === 0) _exit(4)
-      console.log(ending(pid))
-      fs.stat('/', (error, stats) => console.log(stats.isDirectory()))
-    })`,
-    ringed,
-  )
-  t.same(lines, ['[["io-uring","unsafe"]] false true', 'ForkHazardError [["io-uring","unsafe"]]', 'ECHILD', 4, true])
-})

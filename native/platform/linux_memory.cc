@@ -21,13 +21,15 @@ struct uncopied_mapping {
   bool plain;  // anonymous, private, and no device's (io, pf), which is DONTFORK for a reason of its driver's
 };
 
+// Calls `visit` with each line of smaps about a mapping, and with the mapping.
 template <typename Visit>
-int read_smaps(Visit visit) {
+int read_smaps_lines(Visit visit) {
   FILE* const smaps = fopen("/proc/self/smaps", "re");
   if (smaps == nullptr) return -errno;
   char* line = nullptr;
   size_t capacity = 0;
   uncopied_mapping current{};
+  bool is_private = false;
   while (getline(&line, &capacity, smaps) > 0) {
     unsigned long start = 0;
     unsigned long end = 0;
@@ -35,16 +37,37 @@ int read_smaps(Visit visit) {
     int name = 0;
     char permissions[5] = {};
     if (sscanf(line, "%lx-%lx %4s %*s %*s %lu %n", &start, &end, permissions, &inode, &name) == 4) {
-      current = {{start, end, std::string(line + name, strcspn(line + name, "\n"))}, false};
-      current.plain = inode == 0 && permissions[3] == 'p';
-    } else if (strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " dc") != nullptr) {
-      current.plain = current.plain && strstr(line, " io") == nullptr && strstr(line, " pf") == nullptr;
-      visit(current);
+      is_private = permissions[3] == 'p';
+      current = {{start, end, std::string(line + name, strcspn(line + name, "\n"))}, inode == 0 && is_private};
+    } else {
+      visit(line, current, is_private);
     }
   }
   free(line);
   fclose(smaps);
   return 0;
+}
+
+template <typename Visit>
+int read_smaps(Visit visit) {
+  return read_smaps_lines([&visit](const char* line, uncopied_mapping mapping, bool /*is_private*/) {
+    if (strncmp(line, "VmFlags:", 8) != 0 || strstr(line, " dc") == nullptr) return;
+    mapping.plain = mapping.plain && strstr(line, " io") == nullptr && strstr(line, " pf") == nullptr;
+    visit(mapping);
+  });
+}
+
+// What "Private_Hugetlb" tells is of how many processes a page is mapped by, and not whether a write copies it.
+uint64_t copied_huge_kilobytes() {
+  uint64_t sum = 0;
+  read_smaps_lines([&sum](const char* line, const uncopied_mapping& /*mapping*/, bool is_private) {
+    unsigned long kilobytes = 0;
+    if (is_private && (sscanf(line, "Private_Hugetlb: %lu", &kilobytes) == 1 ||
+                       sscanf(line, "Shared_Hugetlb: %lu", &kilobytes) == 1)) {
+      sum += kilobytes;
+    }
+  });
+  return sum;
 }
 
 // Even where no descriptor is left. `visit` may then begin anew: `restart` is called before.
@@ -105,10 +128,10 @@ int all_uncopied_memory(std::vector<named_range>& ranges) {
 }
 
 huge_page_use huge_pages() {
-  // Most processes have none, and status is quick to tell; which of them are private, only smaps_rollup does.
+  // Most processes have none, and status is quick to tell.
   const fork::own_proc readable;
   if (number_in("/proc/self/status", "HugetlbPages:") == 0) return {};
-  const uint64_t own = number_in("/proc/self/smaps_rollup", "Private_Hugetlb:");
+  const uint64_t own = copied_huge_kilobytes();
   return {own, own == 0 ? 0 : free_huge_kilobytes()};
 }
 
