@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const [, , one, ...args] = process.argv
-const names = one === undefined ? ['pause', 'child-speed', 'spawn-after-fork', 'spawn'] : [one]
+const names = one === undefined ? ['pause', 'child-speed', 'spawn-after-fork', 'spawn', 'hazards'] : [one]
 for (const name of names) {
   const { status } = spawnSync(process.execPath, [fileURLToPath(new URL(`${name}.mjs`, import.meta.url)), ...args], {
     stdio: 'inherit',

@@ -1,4 +1,5 @@
 // What the probes of the table of hazards look at, each thing once however many of them ask.
+import { binding, type RawDescriptor } from '../binding'
 import { type FdInfo, fdTable } from '../fd-table'
 import type { Hazard } from './hazards'
 import { type KnownThread, knownThreads } from './threads'
@@ -11,6 +12,8 @@ export interface Situation {
   /** Every thread of this process, the main one first. */
   readonly threads: readonly KnownThread[]
   readonly descriptors: readonly FdInfo[]
+  /** What parent and child would share though each event goes to one of them only. */
+  readonly unrebuilt: readonly RawDescriptor[]
 }
 
 /** What a probe has found: in words, or with more. */
@@ -25,19 +28,24 @@ export interface Finding {
 export type Probe = (situation: Situation) => Finding | string | undefined
 
 export function situationFor(kept: Threads): Situation {
-  let threads: KnownThread[] | undefined
-  let descriptors: FdInfo[] | undefined
   return {
     kept,
     get threads() {
-      threads ??= knownThreads()
-      return threads
+      return once(this, 'threads', knownThreads())
     },
     get descriptors() {
-      descriptors ??= fdTable()
-      return descriptors
+      return once(this, 'descriptors', fdTable())
+    },
+    get unrebuilt() {
+      return once(this, 'unrebuilt', binding.unrebuiltDescriptors())
     },
   }
+}
+
+/** Puts a value in the place of the getter that has found it. */
+function once<Value>(situation: Situation, name: keyof Situation, value: Value): Value {
+  Object.defineProperty(situation, name, { value })
+  return value
 }
 
 /** `a, b, c and 7 more` */

@@ -87,8 +87,17 @@ t.test(
 /** A folder with sharp installed, or why there is none. */
 function sharpFolder(folder: string): { folder?: string; reason?: string } {
   try {
-    const argv = ['install', '--prefix', folder, '--no-audit', '--no-fund', '--fetch-retries=0', 'sharp@0.34']
-    execFileSync('npm', argv, { stdio: 'pipe', timeout: 60_000 })
+    const argv = [
+      'install',
+      '--prefix',
+      folder,
+      '--no-audit',
+      '--no-fund',
+      '--fetch-retries=0',
+      '--fetch-timeout=10000',
+      'sharp@0.34',
+    ]
+    execFileSync('npm', argv, { stdio: 'pipe', timeout: 40_000 })
     return { folder }
   } catch {
     return { reason: "sharp can't be installed here: no network, or no npm" }

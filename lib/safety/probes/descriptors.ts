@@ -53,16 +53,17 @@ export function tlsSessions(): string | undefined {
   return `parent and child would both speak on ${counted(sessions.length, 'TLS connection')}, and the peer ends one as soon as both have written: ${peers}`
 }
 
-export function ioUring(): string | undefined {
-  return describeUnrebuilt(({ kind }) => kind === 'io_uring', 'a ring of io_uring would be one for parent and child')
+export function ioUring({ unrebuilt }: Situation): string | undefined {
+  const rings = unrebuilt.filter(({ kind }) => kind === 'io_uring')
+  return describeShared(rings, 'a ring of io_uring would be one for parent and child')
 }
 
-export function unrebuiltDescriptor(): string | undefined {
-  return describeUnrebuilt(({ kind }) => kind !== 'io_uring', 'parent and child take events from each other by')
+export function unrebuiltDescriptor({ unrebuilt }: Situation): string | undefined {
+  const others = unrebuilt.filter(({ kind }) => kind !== 'io_uring')
+  return describeShared(others, 'parent and child take events from each other by')
 }
 
-function describeUnrebuilt(wanted: (found: RawDescriptor) => boolean, words: string): string | undefined {
-  const found = binding.unrebuiltDescriptors().filter(wanted)
+function describeShared(found: readonly RawDescriptor[], words: string): string | undefined {
   if (found.length === 0) return undefined
   return `${words}: ${found.map(({ fd, kind }) => `${fd} (${kind})`).join(', ')}`
 }

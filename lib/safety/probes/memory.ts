@@ -48,15 +48,17 @@ export function lowMemory(): string | undefined {
 
 /** Kilobytes that a control group may still have, with files that nobody has used for long given up. */
 function roomIn(folder: string): number {
-  const [limit, usage] = [
-    Math.min(limitOf(`${folder}/memory.max`), limitOf(`${folder}/memory.limit_in_bytes`)),
-    Math.min(limitOf(`${folder}/memory.current`), limitOf(`${folder}/memory.usage_in_bytes`)),
-  ]
-  if (limit === Infinity || usage === Infinity) return Infinity
+  const limit = Math.min(limitOf(`${folder}/memory.max`), limitOf(`${folder}/memory.limit_in_bytes`))
+  if (limit > mostMemory) return Infinity
+  const usage = Math.min(limitOf(`${folder}/memory.current`), limitOf(`${folder}/memory.usage_in_bytes`))
+  if (usage === Infinity) return Infinity
   const statistics = textOf(`${folder}/memory.stat`)
   const files = numberIn(statistics, 'total_inactive_file') ?? numberIn(statistics, 'inactive_file') ?? 0
   return (limit - usage + files) / 1024
 }
+
+/** The first kind of control groups has a number for no limit: the largest of pages that fits into 63 bits. */
+const mostMemory = 2 ** 60
 
 export function nprocLimit({ kept, threads }: Situation): string | undefined {
   const needed = kept === 'all' ? threads.length : 1
