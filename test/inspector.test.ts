@@ -310,7 +310,7 @@ t.test('parent and child each write their coverage', { skip }, async (t) => {
 t.test('the child of the calling thread alone has no inspector: it neither hangs nor holds the port', async (t) => {
   const parent = Debuggee.start(
     t,
-    `options.threads = 'caller'
+    `Object.assign(options, { threads: 'caller', accept: ['inspector-open'] })
     child = () => { say('forked', process.pid); setTimeout(() => say('lives'), 100) }`,
     { nodeOptions: ['--inspect=0', ...(singleThreaded.nodeOptions ?? [])] },
   )
