@@ -137,6 +137,8 @@ interface Binding {
   runOnly(run: () => void, letsFirstCallPass: boolean): void
   /** Returns if a listener of the program's has dealt with it. */
   throwUncaught(error: unknown): void
+  /** Whether this descriptor is a pipe or socket that the event loop writes to or reads from. */
+  hasStream(fd: number): boolean
   /** From now on exit(3) ends with this status, and runs nothing of what was registered for the parent's end. */
   exitWith(status: number): void
   whyNotAllThreads(): string | null

@@ -19,6 +19,7 @@ constexpr entry table[] = {
     {"runOnly", truefork::napi::run_only},
     {"throwUncaught", truefork::napi::throw_uncaught},
     {"exitWith", truefork::napi::exit_with},
+    {"hasStream", truefork::napi::has_stream},
     {"_exit", truefork::napi::_exit},
     {"threads", truefork::napi::threads},
     {"lockWaits", truefork::napi::lock_waits},

@@ -9,3 +9,37 @@ export interface ProcessIdentity {
   parentName: string
   parentPid: number
 }
+
+let own: ProcessIdentity | undefined
+let children = 0
+let isImporting = false
+
+/** undefined: the main process. */
+export function ownIdentity(): ProcessIdentity | undefined {
+  return own
+}
+
+export function ownName(): string {
+  return own?.name ?? 'MainProcess'
+}
+
+/** In a child, before its target runs. */
+export function becomeProcess(identity: ProcessIdentity): void {
+  own = identity
+  children = 0
+}
+
+/** The path of the next Process that is made here. */
+export function nextPath(): readonly number[] {
+  children++
+  return [...(own?.path ?? []), children]
+}
+
+/** A child that is no copy imports modules first: one that starts a Process as it is imported would do so for ever. */
+export function setImporting(is: boolean): void {
+  isImporting = is
+}
+
+export function importsModules(): boolean {
+  return isImporting
+}

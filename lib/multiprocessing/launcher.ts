@@ -18,12 +18,17 @@ export interface ExportedFunction {
 export interface Job {
   /** What currentProcess() and parentProcess() tell there. */
   identity: ProcessIdentity
-  /** The function, and the object that is its `this`, where there is one: a fork calls it as it is. */
+  /**
+   * What runs there: a fork calls it as it is. With a `receiver` it is that object's method `run`, and where memory
+   * isn't copied the receiver's class is imported, and its properties travel as args do.
+   */
   target: ((...args: never[]) => unknown) | ExportedFunction
   receiver?: object | undefined
   args: readonly unknown[]
   /** Whether the child ends with this process, however that ends. */
   daemon: boolean
+  /** Called in a forked child, before anything else: the objects that were copied learn where they are. */
+  become?(): void
   /** Descriptors that the child needs beside those that args bring along; only `spawn` and `forkserver` look. */
   descriptors?: readonly number[] | undefined
 }

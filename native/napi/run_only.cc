@@ -128,4 +128,20 @@ Napi::Value exit_with(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// (fd) -> whether the event loop has a pipe or socket of this number
+Napi::Value has_stream(const Napi::CallbackInfo& info) {
+  struct search {
+    int fd;
+    bool found;
+  } wanted{to_int(info[0]), false};
+  const auto look = [](uv_handle_t* handle, void* argument) {
+    if (handle->type != UV_NAMED_PIPE && handle->type != UV_TCP) return;
+    auto* const wanted = static_cast<search*>(argument);
+    int fd = -1;
+    if (uv_fileno(handle, &fd) == 0 && fd == wanted->fd) wanted->found = true;
+  };
+  uv_walk(event_loop(info.Env()), look, &wanted);
+  return Napi::Boolean::New(info.Env(), wanted.found);
+}
+
 }  // namespace truefork::napi

@@ -1,0 +1,26 @@
+// The program of a child that was spawned: reads its job from descriptor 3, and does it.
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { binding } from '../binding'
+import { runTarget } from './child-main'
+import { runJob } from './run-job'
+
+const jobFd = 3
+
+function readJob(): Buffer {
+  // The position is the parent's, behind the end.
+  const bytes = Buffer.alloc(fstatSync(jobFd).size)
+  for (let filled = 0; filled < bytes.length; ) filled += readSync(jobFd, bytes, filled, bytes.length - filled, filled)
+  closeSync(jobFd)
+  return bytes
+}
+
+function emptyStdin(): void {
+  const fd = openSync('/dev/null', 'r')
+  if (fd === 0) return
+  binding.dup2(fd, 0)
+  closeSync(fd)
+}
+
+emptyStdin()
+const job = readJob()
+void runTarget(() => runJob(job, jobFd + 1))
