@@ -21,6 +21,8 @@ function emptyStdin(): void {
   closeSync(fd)
 }
 
-emptyStdin()
-const job = readJob()
-void runTarget(() => runJob(job, jobFd + 1))
+if (require.main === module) {
+  emptyStdin()
+  const job = readJob()
+  void runTarget(() => runJob(job, jobFd + 1))
+}
