@@ -116,11 +116,6 @@ export function outOfRange(name: string, range: string, value: unknown): Coded<R
   )
 }
 
-/** Node's ERR_INVALID_STATE. */
-export function invalidState(message: string): Coded<Error> {
-  return withCode(new Error(message), 'ERR_INVALID_STATE')
-}
-
 /** Node's AbortError; its cause is the signal's reason. */
 export function abortError(signal: AbortSignal): Coded<Error> {
   const error = new Error('The operation was aborted', { cause: signal.reason })
