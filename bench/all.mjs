@@ -2,9 +2,10 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
+const all = ['pause', 'child-speed', 'spawn-after-fork', 'spawn', 'hazards', 'warm-worker']
+
 const [, , one, ...args] = process.argv
-const names = one === undefined ? ['pause', 'child-speed', 'spawn-after-fork', 'spawn', 'hazards'] : [one]
-for (const name of names) {
+for (const name of one === undefined ? all : [one]) {
   const { status } = spawnSync(process.execPath, [fileURLToPath(new URL(`${name}.mjs`, import.meta.url)), ...args], {
     stdio: 'inherit',
   })

@@ -26,7 +26,10 @@ import {
 } from './fork-server-protocol'
 import { prepareWorker, runWorker } from './fork-server-worker'
 import { importFrom } from './import-export'
+// All that may come as an argument is known here.
+import '../multiprocessing'
 import { describeError, type ErrorDescription } from './remote-error'
+import { pack } from './transfer'
 
 interface LiveWorker {
   id: number
@@ -122,8 +125,9 @@ class Server {
     process.off('SIGINT', this.#ignore)
     clearImmediate(this.#next)
     clearTimeout(this.#grace)
-    this.#control.removeAllListeners()
-    this.#control.destroy()
+    // Not destroy(): it makes process.stderr, which takes longer than all the rest.
+    const { _handle: handle } = this.#control as unknown as { _handle: { close(): void } }
+    handle.close()
     closeSync(channelFd)
     for (const { connection } of this.#workers.values()) closeSync(connection)
     this.#workers.clear()
@@ -228,11 +232,23 @@ async function preload(modules: readonly string[], directory: string): Promise<E
   }
 }
 
+/** What every worker runs is compiled before it is forked. */
+async function rehearse(): Promise<void> {
+  const { env, argv } = process
+  const nothing = { args: pack([], 'args').data, stdio: [], fdCounts: { stdio: 0, target: undefined } }
+  const here = { directory: process.cwd(), cwd: process.cwd(), env: { ...env } as Record<string, string> }
+  const [, script] = argv
+  await prepareWorker({ module: 'node:path', export: 'join', ...here, ...nothing, daemon: false }, [])()
+  argv[1] = script as string
+}
+
 async function main(): Promise<void> {
   dieWithParent()
   const { modules, directory } = JSON.parse(process.argv[2] as string) as { modules: string[]; directory: string }
   process.argv.length = 2
-  new Server(await preload(modules, directory))
+  const preloadError = await preload(modules, directory)
+  await rehearse()
+  new Server(preloadError)
 }
 
 void main()

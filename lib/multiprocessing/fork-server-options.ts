@@ -4,8 +4,8 @@ import { binding } from '../binding'
 import { invalidArgType, invalidArgValue, outOfRange, toText } from '../errors'
 import { type Env, toBoolean, toBytes, toEnv, toInt32, toOptions } from '../validate'
 import { inheritedExecArgv } from './clean-node'
-import { serializeArgs } from './cloned-args'
 import type { StdioSource, WorkerRequest } from './fork-server-protocol'
+import { pack } from './transfer'
 
 export interface ForkServerOptions {
   /** Modules that the server imports once, in this order: URLs, paths, names of packages. Default: none. */
@@ -55,21 +55,22 @@ export function toServerOptions(options: unknown): { preload: string[]; execArgv
 /** The request, and the descriptors that are to go with it. */
 export function toWorkerRequest(options: unknown): { request: WorkerRequest; fds: number[] } {
   const given = toOptions(options ?? null, 'options')
-  const forFunction = given['fds'] === undefined ? undefined : toFds(given['fds'], 'options.fds')
-  const { stdio, fds: forStdio } = toStdio(given['stdio'])
-  const fds = [...forStdio, ...(forFunction ?? [])]
-  if (fds.length > mostFds)
-    throw outOfRange('options.fds.length', `<= ${mostFds - forStdio.length}`, forFunction?.length)
   const directory = process.cwd()
+  const { stdio, fds: forStdio } = toStdio(given['stdio'])
+  const forFunction = given['fds'] === undefined ? undefined : toFds(given['fds'], 'options.fds')
+  const { data, fds: forArgs } = pack(toList(given['args'] ?? [], 'options.args'), 'options.args', 'forkserver')
+  const fds = [...forStdio, ...(forFunction ?? []), ...forArgs]
+  const rest = mostFds - forStdio.length - forArgs.length
+  if (fds.length > mostFds) throw outOfRange('options.fds.length', `<= ${rest}`, forFunction?.length ?? 0)
   const request: WorkerRequest = {
     module: toModule(given['module']),
     export: given['export'] === undefined ? 'default' : toWord(given['export'], 'options.export'),
     directory,
-    args: serializeArgs(given['args'] ?? [], 'options.args'),
+    args: data,
     env: toRecord(given['env']),
     cwd: given['cwd'] === undefined ? directory : resolve(directory, toWord(given['cwd'], 'options.cwd')),
     stdio,
-    fds: forFunction?.map((_fd, index) => forStdio.length + index),
+    fdCounts: { stdio: forStdio.length, target: forFunction?.length },
     daemon: given['daemon'] === undefined ? true : toBoolean(given['daemon'], 'options.daemon'),
   }
   return { request, fds }
@@ -87,9 +88,13 @@ function toWord(value: unknown, name: string): string {
   return toBytes(value, name) as string
 }
 
-function toStrings(value: unknown, name: string): string[] {
+function toList(value: unknown, name: string): unknown[] {
   if (!Array.isArray(value)) throw invalidArgType(name, 'an instance of Array', value)
-  return Array.from(value as unknown[], (item, index) => toWord(item, `${name}[${index}]`))
+  return value
+}
+
+function toStrings(value: unknown, name: string): string[] {
+  return Array.from(toList(value, name), (item, index) => toWord(item, `${name}[${index}]`))
 }
 
 function toModule(value: unknown): string {
@@ -99,15 +104,13 @@ function toModule(value: unknown): string {
 }
 
 function toFds(value: unknown, name: string): number[] {
-  if (!Array.isArray(value)) throw invalidArgType(name, 'an instance of Array', value)
-  return Array.from(value as unknown[], (fd, index) => toInt32(fd, `${name}[${index}]`))
+  return Array.from(toList(value, name), (fd, index) => toInt32(fd, `${name}[${index}]`))
 }
 
 /** Sources for 0, 1 and 2, and the descriptors among them. */
 function toStdio(value: unknown): { stdio: StdioSource[]; fds: number[] } {
   const name = 'options.stdio'
-  if (value !== undefined && !Array.isArray(value)) throw invalidArgType(name, 'an instance of Array', value)
-  const list: unknown[] = value ?? []
+  const list = value === undefined ? [] : toList(value, name)
   if (list.length > 3) throw outOfRange(`${name}.length`, '<= 3', list.length)
   const fds: number[] = []
   const stdio = Array.from(list, (item = 'inherit', index): StdioSource => {

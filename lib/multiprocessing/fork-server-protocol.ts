@@ -47,13 +47,16 @@ export interface WorkerRequest {
   export: string
   /** The owner's: where `module` is looked for. */
   directory: string
-  /** Serialized, as the worker alone is to make objects of them. */
+  /** Packed, as the worker alone is to make objects of them. */
   args: Uint8Array
   env: Record<string, string>
   cwd: string
   stdio: readonly StdioSource[]
-  /** Which of the descriptors that came along are the function's; undefined: it gets none. */
-  fds: readonly number[] | undefined
+  /**
+   * How many of the descriptors that came along are for 0-2, and how many are the function's (undefined: it is given no
+   * list). The others are its arguments' own.
+   */
+  fdCounts: { stdio: number; target: number | undefined }
   daemon: boolean
 }
 

@@ -132,11 +132,7 @@ t.test('wrong options are refused before anything happens', async (t) => {
   await t.rejects(server.fork({ ...others, stdio: ['pipe' as never] }), { code: 'ERR_INVALID_ARG_VALUE' })
   await t.rejects(server.fork({ ...others, stdio: [0, 1, 2, 3] }), { code: 'ERR_OUT_OF_RANGE' })
   await t.rejects(server.fork({ ...others, fds: [-1] }), { code: 'EBADF' })
-  const uncloneable = {
-    code: 'ERR_INVALID_ARG_VALUE',
-    message: /options\.args\[1\]/,
-    cause: Error,
-  }
+  const uncloneable = { code: 'ERR_INVALID_ARG_VALUE', message: /options\.args\[1\]\.callback/ }
   await t.rejects(server.fork({ ...others, args: [1, { callback() {} }] }), uncloneable)
   t.same(await (await server.fork(others)).exited, { code: 42, signal: null }, 'the server is as it was')
 })
