@@ -35,6 +35,9 @@ async function allEnded(pids: readonly number[]): Promise<void> {
 /** Without what Node's inspector tells there. */
 const withoutInspector = (text: string): string => text.replace(/^(Debugger |For help, see: ).*\n/gm, '')
 
+/** The lines of one process, where several write at once. */
+const inOrder = (lines: readonly string[], own: RegExp): string[] => lines.filter((line) => own.test(line))
+
 const distinct = (values: Iterable<unknown>): number => new Set(values).size
 
 // What each prints.
@@ -214,6 +217,54 @@ const checks: Readonly<Record<string, (t: Test, lines: string[]) => void | Promi
     ])
   },
 
+  '18-forking-server'(t, lines) {
+    const [server, ...children] = caughtNumbers(t, inOrder(lines, /^client/), [
+      /^client: \/ has answer from process (\d+), request 1 of its memory$/,
+      /^client: \/ has answer from process (\d+), request 1 of its memory$/,
+      /^client: \/crash has no answer: socket hang up$/,
+      /^client: \/ has answer from process (\d+), request 1 of its memory$/,
+    ])
+    t.equal(distinct([server, ...children]), 4, 'a process for each request')
+    t.match(lines[0], /^server \d+ listens$/)
+    t.ok(lines.includes('child: this request is a bad one'))
+    t.equal(lines.at(-1), 'server ended: {"kind":"signaled","signal":"SIGTERM","core":false}')
+  },
+
+  '19-worker-recycling'(t, lines) {
+    t.same(inOrder(lines, /^parent/), [
+      'parent: a worker was ended by SIGKILL, and is replaced',
+      'parent: the client is done, and the last 2 workers have ended',
+    ])
+    const [, workers, most] = caughtNumbers(t, inOrder(lines, /^client/), [
+      /^client: a worker died with the request$/,
+      /^client: 30 answers from (\d+) workers$/,
+      /^client: at most (\d) by one of them$/,
+    ])
+    t.ok(Number(workers) >= 6)
+    t.ok(Number(most) <= 5)
+  },
+
+  '20-background-snapshot'(t, lines) {
+    const [size, transfers, written] = caughtNumbers(t, lines, [
+      /^the heap had (\d+) MB, and the fork kept us [\d.]+ ms$/,
+      /^the child ended: {"kind":"exited","code":0}; meanwhile we made (\d+) transfers$/,
+      /^the file has (\d+) accounts of \1$/,
+      /^its balances are those at the fork: true$/,
+      /^and not ours any more: true$/,
+    ])
+    t.ok(Number(size) >= 10 && Number(transfers) >= 1000 && Number(written) >= 10_000)
+  },
+
+  '21-warm-test-runner'(t, lines) {
+    t.same(lines, [
+      'ok a-leaves-things-behind.js',
+      'ok b-finds-nothing-of-it.js',
+      'not ok c-fails.js',
+      '   AssertionError [ERR_ASSERTION]: one and one are three',
+      '2 of 3 passed',
+    ])
+  },
+
   tour(t, lines) {
     const steps = lines.filter((line) => /^\d+\. /.test(line))
     t.equal(lines.at(-1), `All ${steps.length} steps hold on this machine.`)
@@ -235,6 +286,7 @@ const inputs: Readonly<Record<string, string>> = {
 }
 const words: Readonly<Record<string, readonly string[]>> = {
   '16-supervisor': ['kill -TERM $PPID; exec sleep 600'],
+  '20-background-snapshot': ['20'],
 }
 
 // It ends before its children, which is its lesson.
