@@ -121,6 +121,19 @@ export interface RawReadiness {
 /** Descriptors: the file, then the two ends of the pipes for messages, for room and for the end of all work; or -1. */
 export type RawLog = readonly number[]
 
+/** Memory that processes share, and what lives there. */
+export interface SharedBlock {
+  readonly sharedBlock: unique symbol
+}
+
+/** What watches for changes of shared words on behalf of this thread's event loop. */
+export interface WordWatch {
+  readonly wordWatch: unique symbol
+}
+
+/** 0: done; 1: done, and the owner before has died; from 2 ** 32 on: busy, and the word that makes it so; or an error. */
+export type Attempt = number
+
 interface Binding {
   /**
    * `drainMs` -1: don't wait for the thread pool. `debuggerSockets`: what the inspector listens on. `isSilent`: the
@@ -262,6 +275,59 @@ interface Binding {
   countMessages(log: RawLog): Result
   countUnfinished(log: RawLog): Result
   descriptorTable(): [failure: Result, ...rows: RawTableRow[]]
+  shareMemory(bytes: number): SharedBlock | Result
+  sharedBuffer(block: SharedBlock): ArrayBuffer
+  /** The descriptor stays the mapping's own. Whoever is told of it here attaches the block, once. */
+  tellBlock(block: SharedBlock): [descriptor: Result, offset: number, bytes: number]
+  attachBlock(descriptor: number, offset: number, bytes: number): SharedBlock | Result
+  kindOfBlock(block: SharedBlock): number
+  waitForWord(block: SharedBlock, offset: number, expected: number, milliseconds: number): void
+  onWords(callback: (tokens: readonly number[]) => void): WordWatch
+  /** `looks`: is told now and then without a change, too. Each token is told once. A failure: nothing can be watched. */
+  watchWord(watch: WordWatch, block: SharedBlock, offset: number, expected: number, looks: boolean): Result
+  unwatchWord(watch: WordWatch, token: number): void
+  makeLock(recursive: boolean): SharedBlock | Result
+  /** `patience`: 1 it has slept, 2 it looks whether the owner lives, 4 it won't sleep. */
+  takeLock(block: SharedBlock, patience: number): Attempt
+  releaseLock(block: SharedBlock): Result
+  /** How deep it was. */
+  releaseLockWholly(block: SharedBlock): Result
+  restoreDepth(block: SharedBlock, depth: number): void
+  passLockOn(block: SharedBlock): void
+  tellLock(
+    block: SharedBlock,
+  ): [own: number, held: number, ownerPid: number, deaths: number, deadPid: number, ownerTid: number]
+  wouldHang(block: SharedBlock): boolean
+  /** `maximum` 0: none. */
+  makeSemaphore(value: number, maximum: number): SharedBlock | Result
+  takeSemaphore(block: SharedBlock, patience: number): Attempt
+  releaseSemaphore(block: SharedBlock, count: number): Result
+  semaphoreValue(block: SharedBlock): number
+  passSemaphoreOn(block: SharedBlock): void
+  makeCondition(): SharedBlock | Result
+  /** A waiter's place. */
+  beginWait(block: SharedBlock): Result
+  /** -1: it has been told; or its place, which is another in the child of a fork. */
+  lookAtWait(block: SharedBlock, place: number): number
+  /** Whether it was told. */
+  endWait(block: SharedBlock, place: number): boolean
+  /** How many there were. */
+  notify(block: SharedBlock, count: number): number
+  makeEvent(): SharedBlock | Result
+  setEvent(block: SharedBlock, on: boolean): void
+  eventWord(block: SharedBlock): number
+  lookAtEvent(block: SharedBlock, since: number): Attempt
+  makeBarrier(parties: number): SharedBlock | Result
+  /** `outcome`: 0 it waits, 1 it is the last, 2 there is no room yet, 3 broken. */
+  arrive(block: SharedBlock): [outcome: number, place: number, index: number, generation: number]
+  /** 1: it waits; 2: it may pass; 3: the barrier is broken. */
+  lookAtBarrier(block: SharedBlock, place: number, generation: number, looksForDead: boolean): number
+  /** As lookAtBarrier; one that waited has broken the barrier now. */
+  leaveBarrier(block: SharedBlock, place: number, generation: number): number
+  /** False: it was broken or reset meanwhile. */
+  openBarrier(block: SharedBlock, place: number, generation: number): boolean
+  breakBarrier(block: SharedBlock, reset: boolean): void
+  tellBarrier(block: SharedBlock): [parties: number, count: number, broken: number]
   strerror(errno: number): string
   constants: Readonly<Record<string, number>>
 }

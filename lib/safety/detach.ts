@@ -6,6 +6,7 @@ import { inspect } from 'node:util'
 import type { Worker } from 'node:worker_threads'
 import { binding } from '../binding'
 import { forgetWaits } from '../exit-watch'
+import { forgetSharedWaits } from '../multiprocessing/waiting'
 import { forgetParentWork } from './parent-work'
 
 interface NodeProcess {
@@ -36,6 +37,7 @@ export function noteWorkers(): void {
 /** Takes the parent's work away from the child, for good. True if it is Node's timers that are running. */
 export function detachFromParent(): boolean {
   forgetWaits()
+  forgetSharedWaits()
   removeListeners()
   const isInTimers = forgetParentWork()
   endWorkers()

@@ -6,9 +6,12 @@
 #include "../fork/silence.h"
 #include "../platform/platform.h"
 #include "../posix/prctl.h"
+#include "../posix/shared_lock.h"
+#include "../posix/shared_memory.h"
 #include "exit_watch.h"
 #include "marshal.h"
 #include "thunks.h"
+#include "word_watch.h"
 
 namespace truefork::napi {
 
@@ -80,17 +83,25 @@ fork::fork_outcome fork_with_quiet_pool(uv_loop_t* loop, bool all, int drain, bo
   }
   const pid_t self = ::getpid();
   exit_watches_at_fork watches(loop, all);
+  word_watches_at_fork words(loop, all);
+  const posix::shared_locks_at_fork locks;
+  posix::shared_memory_at_fork memory;
   const fork::fork_outcome outcome =
       all ? fork::fork_all(share_rings, debugger_sockets) : fork::fork_caller(loop, debugger_sockets);
   if (outcome.pid == 0) {
     posix::note_parent(self);
+    memory.in_child();
     if (silent) {
       watches.forget_in_child();
+      words.forget_in_child();
       fork::silence(loop);
     } else {
       let_siblings_go(loop);
       watches.in_child();
+      words.in_child();
     }
+  } else {
+    memory.in_parent(outcome.pid > 0);
   }
   if (barrier == nullptr) return outcome;
   if (outcome.pid == 0 && !all) {

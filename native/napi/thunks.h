@@ -36,6 +36,13 @@ thunk message_pair, message_limits, anonymous_file;
 // readiness.cc, message_log.cc
 thunk on_ready, watch_ready, reference_ready, close_ready, poll_ready;
 thunk begin_log, put_message, take_message, finish_message, count_messages, count_unfinished;
+// shared_memory.cc, shared_lock.cc, shared_waits.cc, word_watch.cc
+thunk share_memory, shared_buffer, tell_block, attach_block, kind_of_block, wait_for_word;
+thunk make_lock, take_lock, release_lock, release_lock_wholly, restore_depth, pass_lock_on, tell_lock, would_hang;
+thunk make_semaphore, take_semaphore, release_semaphore, semaphore_value, pass_semaphore_on;
+thunk make_condition, begin_wait, look_at_wait, end_wait, notify, make_event, set_event, event_word, look_at_event;
+thunk make_barrier, arrive, look_at_barrier, leave_barrier, open_barrier, break_barrier, tell_barrier;
+thunk on_words, watch_word, unwatch_word;
 // errors.cc
 thunk strerror;
 
