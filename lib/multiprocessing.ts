@@ -1,5 +1,4 @@
 // truefork/multiprocessing: Python's module, in Node's habits.
-
 export { Barrier, type BarrierOptions } from './multiprocessing/barrier'
 export { BrokenBarrierError } from './multiprocessing/broken-barrier-error'
 export { Condition } from './multiprocessing/condition'
