@@ -159,7 +159,7 @@ interface Binding {
   /** Ends this process by SIGKILL once that one has ended, however busy this one is. */
   endWith(pid: number): Result
   threads(): [failure: Result, ...threads: RawThread[]]
-  lockWaits(): RawLockWait[]
+  lockWaits(tids: readonly number[]): RawLockWait[]
   unrebuiltDescriptors(): RawDescriptor[]
   pendingWrites(): RawPendingWrite[]
   memoryLeftOut(): RawMemory[]

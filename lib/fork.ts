@@ -67,7 +67,8 @@ export function fork(options?: ForkOptions): number {
  * @throws as {@link fork}; ERR_FEATURE_UNAVAILABLE_ON_PLATFORM where what the parent is at can't be found
  */
 export function forkToRun(run: () => void): number {
-  const checkedOptions = toForkOptions(undefined)
+  // What the parent has still to write the child forgets.
+  const checkedOptions = toForkOptions({ accept: ['pending-writes'] })
   findParentWork()
   const hooks = new AtFork()
   hooks.before()

@@ -175,7 +175,7 @@ bool is_kernel_worker(int64_t /*tid*/) { return false; }
 
 // No call tells what another thread was started for, or waits for.
 std::vector<thread_origin> thread_origins() { return {}; }
-std::vector<lock_wait> lock_waits() { return {}; }
+std::vector<lock_wait> lock_waits(const std::vector<int64_t>& /*tids*/) { return {}; }
 
 huge_page_use huge_pages() { return {}; }
 

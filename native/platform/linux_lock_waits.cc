@@ -47,23 +47,21 @@ bool read_mutex(int memory, const futex_call& call, fork::glibc_mutex& mutex) {
 
 }  // namespace
 
-std::vector<lock_wait> lock_waits() {
+std::vector<lock_wait> lock_waits(const std::vector<int64_t>& tids) {
   const fork::own_proc readable;
-  std::vector<thread_info> threads;
   std::vector<lock_wait> waits;
   const int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-  if (memory < 0 || list_threads(threads) != 0) threads.clear();
-  const loaded_objects objects;
-  for (const thread_info& thread : threads) {
+  if (memory < 0) return waits;
+  for (const int64_t tid : tids) {
     futex_call call{};
     fork::glibc_mutex mutex{};
-    if (!read_futex_call(thread.tid, call) || !read_mutex(memory, call, mutex)) continue;
-    const auto is_owner = [&mutex](const thread_info& other) { return other.tid == mutex.owner; };
-    if (!std::any_of(threads.begin(), threads.end(), is_owner)) continue;
+    if (!read_futex_call(tid, call) || !read_mutex(memory, call, mutex)) continue;
+    if (std::find(tids.begin(), tids.end(), mutex.owner) == tids.end()) continue;
+    const loaded_objects objects;
     const loaded_object* const object = objects.find(call.address);
-    waits.push_back({thread.tid, mutex.owner, call.address, object == nullptr ? std::string() : object->path});
+    waits.push_back({tid, mutex.owner, call.address, object == nullptr ? std::string() : object->path});
   }
-  if (memory >= 0) close(memory);
+  close(memory);
   return waits;
 }
 

@@ -145,7 +145,7 @@ struct lock_wait {
   uint64_t address;
   std::string file;  // the file whose data the mutex is; empty: it has been allocated
 };
-std::vector<lock_wait> lock_waits();
+std::vector<lock_wait> lock_waits(const std::vector<int64_t>& tids);
 
 // --- descriptors -------------------------------------------------------------------------------------
 

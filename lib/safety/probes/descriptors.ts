@@ -2,6 +2,7 @@
 import { fstatSync } from 'node:fs'
 import { binding, type RawDescriptor } from '../../binding'
 import { type FdInfo, fdTable } from '../../fd-table'
+import { debuggerSockets } from '../inspector'
 import { counted, listed, type Situation } from '../situation'
 import { textOf } from './kernel-text'
 
@@ -17,9 +18,12 @@ export function pendingWrites(): string | undefined {
 const firstOwn = 3
 
 export function sharedSockets({ kept, descriptors }: Situation): string | undefined {
+  // The debugger's the child closes.
+  const parents = kept === 'all' ? debuggerSockets() : []
   const shared = descriptors.filter(
     ({ fd, socket, peers = [] }) =>
       fd >= firstOwn &&
+      !parents.includes(fd) &&
       socket !== undefined &&
       socket.domain !== 'other' &&
       (socket.remote !== null || socket.state === 'listening' || socket.local !== '') &&

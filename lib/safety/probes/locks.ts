@@ -31,7 +31,8 @@ const momentMs = 2
 
 export function nativeLockHeld({ threads }: Situation): Finding | undefined {
   const self = binding.gettid()
-  const look = () => binding.lockWaits().filter(({ owner }) => owner !== self)
+  const tids = threads.map(({ tid }) => tid)
+  const look = () => binding.lockWaits(tids).filter(({ owner }) => owner !== self)
   const early = look()
   if (early.length === 0) return undefined
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, momentMs)

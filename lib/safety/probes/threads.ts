@@ -50,7 +50,7 @@ export function openInspector({ kept }: Situation): string | undefined {
   if (url === undefined) return undefined
   const consequence =
     kept === 'all'
-      ? 'parent and child would both listen there'
+      ? "that stays the parent's, and the child opens an inspector of its own"
       : 'the thread that serves it would be missing in the child, which stops for ever at a breakpoint'
   return `a debugger may connect to ${url}: ${consequence}`
 }
