@@ -45,7 +45,7 @@ interface ActiveHandle {
 
 export function tlsSessions(): string | undefined {
   const { moduleLoadList } = process as unknown as { moduleLoadList?: readonly string[] }
-  if (moduleLoadList !== undefined && !moduleLoadList.includes('NativeModule _tls_wrap')) return undefined
+  if (moduleLoadList !== undefined && !moduleLoadList.includes('NativeModule tls')) return undefined
   const { Server } = require('node:tls') as typeof import('node:tls')
   const { _getActiveHandles } = process as unknown as { _getActiveHandles?(): ActiveHandle[] }
   // A server's end is listed as the socket below it.
