@@ -20,7 +20,16 @@ function pauseOfFork() {
 async function measure(label) {
   const asking = () => timed(() => forkHazards())
   const [hazards, pauses] = await alternate(40, asking, pauseOfFork)
-  console.log(compared(label, ['forkHazards', hazards], ['fork', pauses]))
+  console.log(`${compared(label, ['forkHazards', hazards], ['fork', pauses])}  CPU time ${cpuTime().toFixed(2)}`)
+}
+
+/** Milliseconds of CPU time that forkHazards takes: what a busy machine hardly changes. */
+function cpuTime() {
+  const rounds = 100
+  const before = process.cpuUsage()
+  for (let round = 0; round < rounds; round++) forkHazards()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1000 / rounds
 }
 
 /** A server with so many connections that stay open, this process at both ends of each. */
