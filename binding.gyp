@@ -7,6 +7,7 @@
         "native/napi/constants.cc",
         "native/napi/descriptors.cc",
         "native/napi/descriptor_table.cc",
+        "native/napi/diagnosis.cc",
         "native/napi/errors.cc",
         "native/napi/exec.cc",
         "native/napi/exit_watch.cc",
@@ -66,6 +67,7 @@
         ["OS=='linux'", {
           "sources": [
             "native/platform/linux.cc",
+            "native/platform/linux_calls.cc",
             "native/platform/linux_descriptors.cc",
             "native/platform/linux_exits.cc",
             "native/platform/linux_loaded_objects.cc",
@@ -78,6 +80,7 @@
             "native/fork/heap_copy.cc",
             "native/fork/heap_hooks.cc",
             "native/fork/imports.cc",
+            "native/fork/record.cc",
           ],
           "cflags": ["-fno-stack-protector"],
           "ldflags": ["-Wl,-z,now", "-Wl,-z,nodelete"],
@@ -115,6 +118,7 @@
             "native/platform/darwin_futex.cc",
             "native/platform/darwin_shared_memory.cc",
             "native/fork/without_heap.cc",
+            "native/fork/without_record.cc",
             "native/fork/without_threads.cc",
           ],
           "xcode_settings": {

@@ -84,6 +84,25 @@ export interface RawTableRow {
   socket: SocketInfo | null
 }
 
+/** What a fork left in its child: native/fork/record.h. The tids are those of the pid namespaces concerned. */
+export interface RawForkRecord {
+  /** The child. */
+  process: number
+  parent: number
+  /** Which threads it kept; null: this process wasn't made by a fork of ours. */
+  kept: 'all' | 'caller' | null
+  /** When, since 1970. */
+  milliseconds: number
+  threadCount: number
+  /** False: some former tids found no room. */
+  complete: boolean
+  /** tidHere 0: it isn't in the child. */
+  threads: { tid: number; tidHere: number; name: string }[]
+  former: [tid: number, tidHere: number][]
+  /** Locks that bore their owner's tid and were given its new one. */
+  locks: { address: bigint; kind: 'mutex' | 'rwlock'; tid: number; tidHere: number }[]
+}
+
 /** A bigint, or Infinity for no limit. */
 export type RawLimit = number | bigint
 
@@ -328,6 +347,16 @@ interface Binding {
   openBarrier(block: SharedBlock, place: number, generation: number): boolean
   breakBarrier(block: SharedBlock, reset: boolean): void
   tellBarrier(block: SharedBlock): [parties: number, count: number, broken: number]
+  forkRecordOf(bytes: Uint8Array): RawForkRecord | null
+  diagnosisFacts(): {
+    /** Of the mapping that a record lies in. */
+    recordName: string
+    recordSize: number
+    /** Names by number; none where no process tells what it is in. */
+    systemCalls: Readonly<Record<number, string>>
+    /** Of the tid in the C library's descriptor of a thread; -1: not known. */
+    tidOffset: number
+  }
   strerror(errno: number): string
   constants: Readonly<Record<string, number>>
 }

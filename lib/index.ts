@@ -12,6 +12,16 @@ export * from './limits'
 export * from './pidfd'
 export { prctl } from './prctl'
 export * from './pty'
+export {
+  type Diagnosis,
+  diagnose,
+  type ForkEvidence,
+  type LockKind,
+  type LockOwner,
+  type LockWait,
+  type SystemCall,
+  type ThreadDiagnosis,
+} from './safety/diagnose'
 export type { Hazard, HazardId, HazardReport, ThreadInfo } from './safety/hazards'
 export { type Mutex, type MutexHolder, registerMutex } from './safety/locks'
 export * from './signals'

@@ -140,6 +140,8 @@ constexpr entry table[] = {
     {"onWords", truefork::napi::on_words},
     {"watchWord", truefork::napi::watch_word},
     {"unwatchWord", truefork::napi::unwatch_word},
+    {"forkRecordOf", truefork::napi::fork_record_of},
+    {"diagnosisFacts", truefork::napi::diagnosis_facts},
     {"strerror", truefork::napi::strerror},
 };
 

@@ -13,6 +13,7 @@ const quiet = [
   'heap',
   'owners',
   'pipes',
+  'record',
   'rings',
   'socketpairs',
   'threads',

@@ -10,6 +10,7 @@
 #include <new>
 
 #include "../platform/platform.h"
+#include "record.h"
 #include "shared_pipes.h"
 
 namespace truefork::fork {
@@ -100,6 +101,7 @@ engine& instance() {
 }  // namespace
 
 void prepare_at_load() {
+  prepare_record();
   track_heap();
   start_noting_watches();
   why_not_all_threads();  // while descriptors are free, and the process has what rights it has

@@ -7,6 +7,7 @@
 
 #include "engine.h"
 #include "quiet.h"
+#include "record.h"
 
 namespace truefork::fork {
 
@@ -61,7 +62,11 @@ void become_whole(engine& prepared) noexcept {
   // All that can fail for want of something has been done: the parent needn't wait for the rest.
   tell(*prepared.child, verdict::whole, 0, nullptr);
   system_call(SYS_sched_yield);  // the parent may wait for this very processor
-  if (rewrite_owners(prepared.threads, *prepared.heap, prepared.owners) == 0) return;
+  begin_record(prepared.threads.process, kept_threads::all);
+  note_threads(prepared.threads);
+  const int unread = rewrite_owners(prepared.threads, *prepared.heap, prepared.owners);
+  end_record();
+  if (unread == 0) return;
   constexpr char message[] = "truefork: the child's locks can't be given to its threads: /proc/self can't be read\n";
   system_call(SYS_write, 2, (long)message, sizeof message - 1);
   for (;;) system_call(SYS_exit_group, exit_os_error);

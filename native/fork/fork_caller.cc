@@ -1,10 +1,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <vector>
+
+#include "../platform/platform.h"
 #include "../posix/children.h"
 #include "../posix/result.h"
 #include "debugger_sockets.h"
 #include "fork.h"
+#include "record.h"
 
 namespace truefork::fork {
 
@@ -46,10 +50,24 @@ void remake_event_loop(uv_loop_t* loop) noexcept {
   _exit(exit_os_error);
 }
 
+// What diagnose() is told: of all threads the calling one alone lives on.
+void note_fork(pid_t parent, int64_t caller, const std::vector<platform::thread_info>& threads) noexcept {
+  begin_record(parent, kept_threads::caller);
+  const int64_t self = platform::gettid();
+  for (const auto& [tid, name, state] : threads) {
+    note_thread(static_cast<pid_t>(tid), static_cast<pid_t>(tid == caller ? self : 0), name);
+  }
+  end_record();
+}
+
 }  // namespace
 
 fork_outcome fork_caller(uv_loop_t* loop, const std::vector<int>& debugger_sockets) {
   const std::vector<endpoint> debugger_endpoints = endpoints_of(debugger_sockets);
+  const pid_t parent = getpid();
+  const int64_t caller = platform::gettid();
+  std::vector<platform::thread_info> threads;
+  platform::list_threads(threads);  // where it fails, none are known
   const int failure = begin_heap_copy();
   if (failure != 0) return {failure, "madvise"};
 
@@ -61,6 +79,7 @@ fork_outcome fork_caller(uv_loop_t* loop, const std::vector<int>& debugger_socke
   if (pid == 0) {
     children::unlock_in_child();
     close_debugger_sockets(debugger_endpoints);
+    note_fork(parent, caller, threads);
     remake_event_loop(loop);
     return {};
   }

@@ -2,6 +2,7 @@
 
 #include "locks_glibc.h"
 #include "proc_text.h"
+#include "record.h"
 
 namespace truefork::fork {
 
@@ -45,11 +46,12 @@ struct span {
 };
 
 template <typename Lock>
-bool rewrite_at(uint64_t word, size_t owner_offset, span within, int32_t tid) noexcept {
+bool rewrite_at(uint64_t word, size_t owner_offset, span within, lock_kind kind, int32_t tid) noexcept {
   const uint64_t start = word - owner_offset;
   if (start < within.start || start + sizeof(Lock) > within.end) return false;
   auto lock = quiet::read_at<Lock>(start);
   if (!lock.is_held()) return false;
+  note_lock(start, kind, quiet::read_at<int32_t>(word), tid);
   lock.set_owner(tid);
   quiet::write_at(start, lock);
   return true;
@@ -63,8 +65,8 @@ TRUEFORK_READS_ANY_MEMORY size_t rewrite_page(uint64_t page, span within, const 
     if (!tids.may_contain(value)) continue;
     const int32_t tid = tids.find(value, self);
     if (tid == 0) continue;
-    if (rewrite_at<glibc_mutex>(word, offsetof(glibc_mutex, owner), within, tid) ||
-        rewrite_at<glibc_rwlock>(word, offsetof(glibc_rwlock, writer), within, tid)) {
+    if (rewrite_at<glibc_mutex>(word, offsetof(glibc_mutex, owner), within, lock_kind::mutex, tid) ||
+        rewrite_at<glibc_rwlock>(word, offsetof(glibc_rwlock, writer), within, lock_kind::rwlock, tid)) {
       ++rewritten;
     }
   }

@@ -3,10 +3,14 @@
 #include <cerrno>
 
 #include "fork.h"
+#include "record.h"
 
 namespace truefork::fork {
 
-void prepare_at_load() { track_heap(); }
+void prepare_at_load() {
+  prepare_record();
+  track_heap();
+}
 
 const char* why_not_all_threads() { return "this platform can't give a child its parent's threads"; }
 

@@ -43,6 +43,8 @@ thunk make_semaphore, take_semaphore, release_semaphore, semaphore_value, pass_s
 thunk make_condition, begin_wait, look_at_wait, end_wait, notify, make_event, set_event, event_word, look_at_event;
 thunk make_barrier, arrive, look_at_barrier, leave_barrier, open_barrier, break_barrier, tell_barrier;
 thunk on_words, watch_word, unwatch_word;
+// diagnosis.cc
+thunk fork_record_of, diagnosis_facts;
 // errors.cc
 thunk strerror;
 

@@ -178,5 +178,8 @@ std::vector<thread_origin> thread_origins() { return {}; }
 std::vector<lock_wait> lock_waits(const std::vector<int64_t>& /*tids*/) { return {}; }
 
 huge_page_use huge_pages() { return {}; }
+// Only with the rights of a debugger; task_for_pid.
+const constant system_calls[] = {{nullptr, 0}};
+int64_t tid_offset() noexcept { return -1; }
 
 }  // namespace truefork::platform

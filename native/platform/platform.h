@@ -147,6 +147,14 @@ struct lock_wait {
 };
 std::vector<lock_wait> lock_waits(const std::vector<int64_t>& tids);
 
+// --- other processes ---------------------------------------------------------------------------------
+
+// System calls by name. The list ends with a null name; it is empty where no process tells what it is in.
+extern const constant system_calls[];
+
+// Where a thread's own descriptor in the C library has its tid, in bytes from the start; -1 where that isn't known.
+int64_t tid_offset() noexcept;
+
 // --- descriptors -------------------------------------------------------------------------------------
 
 // close_range(2). 0 or -errno.
