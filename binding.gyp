@@ -76,6 +76,7 @@
             "native/platform/linux_thread_origins.cc",
             "native/platform/linux_futex.cc",
             "native/platform/linux_shared_memory.cc",
+            "native/platform/linux_probes.cc",
             "native/fork/heap.cc",
             "native/fork/heap_copy.cc",
             "native/fork/heap_hooks.cc",

@@ -357,6 +357,8 @@ interface Binding {
     /** Of the tid in the C library's descriptor of a thread; -1: not known. */
     tidOffset: number
   }
+  /** System calls that were tried. */
+  probes(): [name: string, failure: Result][]
   strerror(errno: number): string
   constants: Readonly<Record<string, number>>
 }

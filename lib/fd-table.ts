@@ -126,7 +126,8 @@ const kindsByType: Readonly<Record<number, FdKind>> = {
   [S_IFBLK]: 'block-device',
 }
 
-function kindOf({ target, mode, terminal }: RawTableRow): FdKind {
+/** What a descriptor is, by its target and the mode of what is behind it. */
+export function kindOf({ target, mode, terminal }: Pick<RawTableRow, 'target' | 'mode' | 'terminal'>): FdKind {
   if (terminal) return 'tty'
   if (target.startsWith('pipe:[')) return 'pipe'
   if (target === 'kqueue') return 'kqueue'

@@ -142,6 +142,7 @@ constexpr entry table[] = {
     {"unwatchWord", truefork::napi::unwatch_word},
     {"forkRecordOf", truefork::napi::fork_record_of},
     {"diagnosisFacts", truefork::napi::diagnosis_facts},
+    {"probes", truefork::napi::probes},
     {"strerror", truefork::napi::strerror},
 };
 

@@ -1,5 +1,5 @@
 // Makes a checkout ready to run: installs, builds and compiles what is missing or older than its sources.
-import { utimesSync } from 'node:fs'
+import { chmodSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { changed, filesBelow } from './support/files.mjs'
 import { root, run, tool } from './support/run.mjs'
@@ -22,6 +22,7 @@ function buildAddon() {
 
 function compile() {
   run(process.execPath, [tool('typescript/bin/tsc'), '--build'])
+  chmodSync(join(root, 'dist', 'cli.js'), 0o755) // package.json's bin
 }
 
 installPackages()

@@ -117,10 +117,12 @@ export class ProcessView {
     }
   }
 
-  /** Its open descriptors, or none where they may not be seen. */
+  /** Its open descriptors in order, or none where they may not be seen. */
   descriptors(): number[] {
     try {
-      return readdirSync(`/proc/${this.pid}/fd`).map(Number)
+      return readdirSync(`/proc/${this.pid}/fd`)
+        .map(Number)
+        .sort((a, b) => a - b)
     } catch {
       return []
     }

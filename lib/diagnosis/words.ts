@@ -96,7 +96,7 @@ function goneWords(owner: LockOwner | null): string {
 export function adviceFor(view: ProcessView, { lock }: SeenThread, reason: Reason, kept: string | null): string {
   const end = `It can only be ended: kill(${view.pid}, 'SIGKILL').`
   if (lock?.owner?.leftAtFork === true || (reason === 'nobody' && kept === 'caller')) {
-    return `${end} Fork with threads: 'all', whose child has every thread, while no other thread holds such a lock, or let the child call exec or _exit at once.`
+    return `${end} Fork with threads: 'all', whose child has every thread; or while no other thread holds such a lock; or let the child call exec or _exit at once.`
   }
   if (reason === 'cycle') {
     return `${end} Threads that take several locks must take them in the same order, and none twice.`

@@ -91,4 +91,19 @@ Napi::Value diagnosis_facts(const Napi::CallbackInfo& info) {
   return object;
 }
 
+// () -> [name, 0 or a negative error number]...
+Napi::Value probes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  std::vector<platform::probe> list;
+  platform::try_calls(list);
+  Napi::Array result = Napi::Array::New(env, list.size());
+  for (uint32_t i = 0; i < list.size(); ++i) {
+    Napi::Array row = Napi::Array::New(env, 2);
+    row.Set(0U, list[i].name);
+    row.Set(1U, to_number(env, list[i].failure));
+    result.Set(i, row);
+  }
+  return result;
+}
+
 }  // namespace truefork::napi

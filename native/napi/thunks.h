@@ -44,7 +44,7 @@ thunk make_condition, begin_wait, look_at_wait, end_wait, notify, make_event, se
 thunk make_barrier, arrive, look_at_barrier, leave_barrier, open_barrier, break_barrier, tell_barrier;
 thunk on_words, watch_word, unwatch_word;
 // diagnosis.cc
-thunk fork_record_of, diagnosis_facts;
+thunk fork_record_of, diagnosis_facts, probes;
 // errors.cc
 thunk strerror;
 

@@ -181,5 +181,6 @@ huge_page_use huge_pages() { return {}; }
 // Only with the rights of a debugger; task_for_pid.
 const constant system_calls[] = {{nullptr, 0}};
 int64_t tid_offset() noexcept { return -1; }
+void try_calls(std::vector<probe>& /*probes*/) {}
 
 }  // namespace truefork::platform

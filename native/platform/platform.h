@@ -155,6 +155,14 @@ extern const constant system_calls[];
 // Where a thread's own descriptor in the C library has its tid, in bytes from the start; -1 where that isn't known.
 int64_t tid_offset() noexcept;
 
+struct probe {
+  const char* name;
+  int failure;  // 0 or a negative error number
+};
+
+// Tries what the rest of this package can make use of, and leaves nothing behind.
+void try_calls(std::vector<probe>& probes);
+
 // --- descriptors -------------------------------------------------------------------------------------
 
 // close_range(2). 0 or -errno.
