@@ -26,6 +26,7 @@ const prelude = `
     waitpid(pid)
   }
   const sits = (call) => ({ threads: [{ syscall, state }] }) => syscall?.name.startsWith(call) && state === 'S'
+  const sleepsBy = (kind) => ({ state, threads: [{ lock }] }) => lock?.kind === kind && state === 'waiting'
   const inChild = (options, run) => fork(options) || (run(), _exit(1))
 `
 
@@ -105,13 +106,13 @@ t.test('what may still come is no deadlock', { skip: withoutCompiler }, async (t
     ${withLocks(t.testdir())}
     locks.hold(kinds.mutex)
     locks.hold(kinds.shared)
-    looked(inChild(caller, () => locks.takeTimed()), ({ threads: [{ lock }] }) => lock?.kind === 'mutex')
-    looked(inChild(caller, () => locks.take(kinds.shared)), ({ threads: [{ lock }] }) => lock?.kind === 'mutex')
-    looked(inChild(caller, () => locks.take(kinds.semaphore)), ({ threads: [{ lock }] }) => lock?.kind === 'semaphore')
-    looked(inChild(caller, () => { locks.hold(kinds.join); locks.take(kinds.join) }), ({ threads: [{ lock }] }) => lock?.kind === 'thread')
+    looked(inChild(caller, () => locks.takeTimed()), sleepsBy('mutex'))
+    looked(inChild(caller, () => locks.take(kinds.shared)), sleepsBy('mutex'))
+    looked(inChild(caller, () => locks.take(kinds.semaphore)), sleepsBy('semaphore'))
+    looked(inChild(caller, () => { locks.hold(kinds.join); locks.take(kinds.join) }), sleepsBy('thread'))
     looked(inChild(caller, () => {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600_000)
-    }), ({ threads: [{ lock }] }) => lock?.kind === 'atomics')
+    }), sleepsBy('atomics'))
   `)
   t.same(
     found.map(({ state, deadlocked, stuck }) => ({ state, deadlocked, stuck })),

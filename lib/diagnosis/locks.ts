@@ -134,11 +134,23 @@ function recognise(view: ProcessView, wait: Wait, memory: Around, threads: Threa
   // What a function's name says isn't doubted; where none is known, the whole of the memory must fit.
   const may = (kind: LockKind): boolean => named === undefined || named === kind
   const found =
+    multiprocessingAt(wait, memory, threads) ||
     (may('thread') && threadAt(view, wait, memory, threads)) ||
     (may('mutex') && mutexAt(wait, memory, threads)) ||
     (may('rwlock') && rwlockAt(wait, memory, threads)) ||
     (may('semaphore') && semaphoreAt(wait, memory))
   return found || { kind: named ?? 'unknown', address: word, owner: null }
+}
+
+const sharedMagic = 0x4b4c4654 // "TFLK", native/posix/shared_lock.h
+const ownedKinds = [1, 2] // Lock, RLock
+
+/** A lock of truefork/multiprocessing: its word comes after a mark and a kind, and has its owner's tid. */
+function multiprocessingAt({ word }: Wait, memory: Around, threads: ThreadsByTid): Recognised | null {
+  const [magic, kind = 0, value = 0] = memory.words(word - 8, 3)
+  if (magic !== sharedMagic) return null
+  const tid = ownedKinds.includes(kind) ? value & tidMask : 0
+  return { kind: 'multiprocessing', address: word - 8, owner: tid === 0 ? null : threads.owner(tid, true) }
 }
 
 /** pthread_join(3): the kernel clears a thread's tid when it ends. */

@@ -63,7 +63,8 @@ const lockWords: Readonly<Record<LockWait['kind'], string>> = {
 }
 
 function describeLock({ thread, functions }: SeenThread, lock: LockWait): string {
-  const limit = lock.timed ? ' for a limited time' : ''
+  // Who waits for one of our shared locks looks again and again.
+  const limit = lock.timed && lock.kind !== 'multiprocessing' ? ' for a limited time' : ''
   if (lock.kind === 'thread') return `waits${limit} for thread ${lock.owner?.tid} to end${goneWords(lock.owner)}`
   const where = `at ${lock.address} (${lock.mapping}${lock.shared ? ', shared' : ''})`
   const what = `waits${limit} for ${lockWords[lock.kind]} ${where}`

@@ -4,7 +4,8 @@ import { ProcessView } from '../diagnosis/process-view'
 import { type FdKind, fdTable, kindOf } from '../fd-table'
 import { forkHazards } from '../fork'
 import { type Diagnosis, diagnose, type ThreadDiagnosis } from '../safety/diagnose'
-import { type Hazard, listThreads, type ThreadInfo } from '../safety/hazards'
+import type { Hazard } from '../safety/hazards'
+import { listThreads, type ThreadInfo } from '../safety/threads'
 import { estimateForkCost, type ForkCost, measureForkCost } from './fork-cost'
 
 export interface ThreadReport extends ThreadDiagnosis {
