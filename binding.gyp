@@ -88,6 +88,7 @@
         }],
         ["OS=='linux' and target_arch=='x64'", {
           "sources": [
+            "native/fork/debugger_peers.cc",
             "native/fork/debugger_twins.cc",
             "native/fork/descriptors.cc",
             "native/fork/event_files.cc",

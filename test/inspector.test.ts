@@ -131,6 +131,19 @@ t.test(
   },
 )
 
+t.test('nor does it matter that the parent has read half of what its debugger says', { skip }, async (t) => {
+  const parent = Debuggee.start(t, `child = () => say('forked', process.pid); process.on('SIGUSR2', go)`, inspect)
+  const client = await parent.attach()
+  await parent.ready()
+  for (let count = 0; count < 3; count++) {
+    const finish = client.begin('Runtime.evaluate', { expression: 'process.pid' })
+    process.kill(parent.pid, 'SIGUSR2')
+    const [, pid] = (await parent.line()).split(' ')
+    t.equal(await pidOf(await parent.attach()), Number(pid))
+    t.equal((await finish())['result'].value, parent.pid)
+  }
+})
+
 t.test('each of many children has its own, and its children too', { skip }, async (t) => {
   const parent = Debuggee.start(t, `inspector.open(0, '127.0.0.1'); say(inspector.url())`)
   const urls = [await parent.url()]
@@ -224,6 +237,22 @@ t.test('SIGUSR1 opens it in a child, whatever port its parent has', { skip }, as
   t.same([await pidOf(inParent), await pidOf(inChild)], [parent.pid, pid])
   t.equal(await inParent.evaluate('process.debugPort'), port)
   t.equal(await inChild.evaluate('process.debugPort'), 10_000 + (pid % 22_768))
+})
+
+t.test('so has a child that runs one function and nothing of what its parent was at', { skip }, async (t) => {
+  const parent = Debuggee.start(
+    t,
+    `const { forkToRun } = require(${JSON.stringify(join(root, 'dist', 'fork.js'))})
+    globalThis.run = () => forkToRun(() => { say('runs', inspector.url()); setInterval(() => {}, 1000) })`,
+    inspect,
+  )
+  const inParent = await parent.attach()
+  await parent.ready()
+  const pid = await inParent.evaluate('run()')
+  const url = await parent.url()
+  t.equal(await parent.line(), `runs ${url}`)
+  t.equal(await pidOf(await Debugger.connect(url)), pid)
+  t.equal(await pidOf(inParent), parent.pid)
 })
 
 t.test('a child that waits for a debugger goes on when it is told to', { skip }, async (t) => {

@@ -86,6 +86,7 @@ bool stays_shared(const descriptor_table& table, uint64_t inode) noexcept {
 
 descriptor_outcome make_twins(descriptor_table& table) noexcept {
   table.twins.count = 0;
+  table.debugger_peers.count = 0;
   table.registrations.count = 0;
   table.pipe_ends.count = 0;
   table.sockets.count = 0;
@@ -115,7 +116,9 @@ descriptor_outcome use_twins(descriptor_table& table) noexcept {
 
 void close_twins(descriptor_table& table) noexcept {
   for (const twin& pair : table.twins) system_call(SYS_close, pair.replacement);
+  for (const int peer : table.debugger_peers) system_call(SYS_close, peer);
   table.twins.count = 0;
+  table.debugger_peers.count = 0;
 }
 
 }  // namespace truefork::fork

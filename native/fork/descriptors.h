@@ -73,6 +73,7 @@ struct descriptor_table {
   quiet::list<uint64_t> shared_inodes;
   // Where Node's inspector listens.
   quiet::list<endpoint> debugger_endpoints;
+  quiet::list<int> debugger_peers;  // the other ends of what takes the place of its sockets
   quiet::list<watch_path> watches;
   quiet::list<char> watch_text;
   quiet::list<ring_map> ring_maps;  // kept from fork to fork: a ring has its inode for itself
@@ -93,7 +94,7 @@ descriptor_outcome make_twins(descriptor_table& table) noexcept;
 // In the child: puts the twins in place, and registers with the epolls among them what the old ones had.
 descriptor_outcome use_twins(descriptor_table& table) noexcept;
 
-// In the parent, where they have no use.
+// In the parent, where they have no use, the other ends included.
 void close_twins(descriptor_table& table) noexcept;
 
 }  // namespace truefork::fork

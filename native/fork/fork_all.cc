@@ -1,4 +1,5 @@
 #include "../posix/children.h"
+#include "debugger_peers.h"
 #include "engine.h"
 #include "fork.h"
 #include "own_proc.h"
@@ -23,7 +24,10 @@ fork_outcome fork_all(bool share_rings, const std::vector<int>& debugger_sockets
   const fork_outcome outcome = fork_prepared(*prepared);
 
   release_engine(*prepared);
-  if (outcome.pid == 0) children::clear();
+  if (outcome.pid == 0) {
+    children::clear();
+    tend_debugger_peers({prepared->descriptors.debugger_peers.begin(), prepared->descriptors.debugger_peers.end()});
+  }
   if (outcome.pid > 0) children::add(outcome.pid);
   return outcome;
 }

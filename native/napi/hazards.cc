@@ -67,9 +67,8 @@ Napi::Value threads(const Napi::CallbackInfo& info) {
     row.Set("state", Napi::String::New(env, &thread.state, 1));
     const bool stoppable = (blocked[i] & stop_signal) == 0 || platform::is_kernel_worker(thread.tid);
     row.Set("stoppable", Napi::Boolean::New(env, stoppable));
-    row.Set("origin", origin == origins.end()
-                          ? env.Null()
-                          : to_origin(env, *origin, static_cast<size_t>(origin - origins.begin())));
+    row.Set("origin", origin == origins.end() ? env.Null()
+                                              : to_origin(env, *origin, static_cast<size_t>(origin - origins.begin())));
     result.Set(static_cast<uint32_t>(i + 1), row);
   }
   return result;

@@ -130,8 +130,8 @@ struct thread_origin {
   uint64_t start;     // its start routine
   uint64_t argument;  // and what that was called with
   code_owner code;
-  bool on_stack;      // whether that is on the main thread's stack
-  bool of_object;     // whether that is an object of a class of Node's
+  bool on_stack;     // whether that is on the main thread's stack
+  bool of_object;    // whether that is an object of a class of Node's
   std::string file;  // of code that is neither Node's nor the C library's
 };
 

@@ -64,11 +64,21 @@ export class Debugger {
 
   /** Calls a method of the protocol, and returns its result. */
   send(method: string, params: Fields = {}): Promise<Fields> {
+    return this.begin(method, params)()
+  }
+
+  /** Writes one half of a call. What is returned writes the other. */
+  begin(method: string, params: Fields = {}): () => Promise<Fields> {
     const id = this.#pending.size + 1
-    this.#write(1, Buffer.from(JSON.stringify({ id, method, params })))
-    return new Promise((resolve, reject) => {
+    const answer = new Promise<Fields>((resolve, reject) => {
       this.#pending.set(id, ({ result, error }) => (error ? reject(new Error(error.message)) : resolve(result ?? {})))
     })
+    const frame = toFrame(1, Buffer.from(JSON.stringify({ id, method, params })))
+    this.#socket.write(frame.subarray(0, frame.length / 2))
+    return () => {
+      this.#socket.write(frame.subarray(frame.length / 2))
+      return answer
+    }
   }
 
   /** The value of an expression in the debugged process, as JSON has it. */
@@ -92,7 +102,7 @@ export class Debugger {
 
   /** Leaves, as a debugger does that is closed. */
   close(): void {
-    this.#write(8, Buffer.alloc(0))
+    this.#socket.write(toFrame(8, Buffer.alloc(0)))
     this.#socket.end()
   }
 
@@ -104,13 +114,13 @@ export class Debugger {
       this.#pending.get(message.id)?.(message)
     }
   }
+}
 
-  // A client masks what it sends; a mask of zeros changes nothing.
-  #write(opcode: number, payload: Buffer): void {
-    const length = payload.length < 126 ? [payload.length] : [126, payload.length >> 8, payload.length & 255]
-    this.#socket.write(Buffer.from([0x80 | opcode, 0x80 | (length[0] ?? 0), ...length.slice(1), 0, 0, 0, 0]))
-    this.#socket.write(payload)
-  }
+/** A client masks what it sends; a mask of zeros changes nothing. */
+function toFrame(opcode: number, payload: Buffer): Buffer {
+  const [first = 0, ...rest] =
+    payload.length < 126 ? [payload.length] : [126, payload.length >> 8, payload.length & 255]
+  return Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | first, ...rest, 0, 0, 0, 0]), payload])
 }
 
 /** The inspector sends each message as one frame. Undefined: not all of it has come. */
