@@ -55,7 +55,7 @@ void* tend(void* argument) {
 
 }  // namespace
 
-void tend_debugger_peers(std::vector<int> peers) {
+void tend_debugger_peers(const std::vector<int>& peers) {
   if (peers.empty()) return;
   auto list = std::make_unique<poll_list>();
   for (const int fd : peers) list->push_back({fd, POLLIN, 0});
@@ -69,7 +69,7 @@ void tend_debugger_peers(std::vector<int> peers) {
   pthread_sigmask(SIG_SETMASK, &previous, nullptr);
   if (failure == 0) {
     pthread_detach(thread);
-    list.release();
+    static_cast<void>(list.release());  // the thread's now
     return;
   }
   // The sessions end now, and the inspector says on stderr that they do.

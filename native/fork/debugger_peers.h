@@ -8,7 +8,7 @@ namespace truefork::fork {
 
 // In the child, before any JavaScript runs there: takes them over, for a thread of its own that ends when the
 // inspector has closed its own ends.
-void tend_debugger_peers(std::vector<int> peers);
+void tend_debugger_peers(const std::vector<int>& peers);
 
 }  // namespace truefork::fork
 
