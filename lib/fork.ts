@@ -3,7 +3,7 @@ import { AtFork } from './at-fork'
 import { binding } from './binding'
 import { ForkHazardError, invalidArgType, invalidArgValue, outOfRange, PosixError } from './errors'
 import { leaveWithoutThreads, mendChildState, mendParentState } from './safety/child-state'
-import { detachFromParent } from './safety/detach'
+import { detachFromParent, endWorkers } from './safety/detach'
 import { findHazards, type Hazard, type HazardId, type HazardReport, hazardIds, metHazard } from './safety/hazards'
 import { debuggerSockets } from './safety/inspector'
 import { findParentWork } from './safety/parent-work'
@@ -85,6 +85,7 @@ export function forkToRun(run: () => void): number {
   }
   const isInTimers = detachFromParent()
   binding.runOnly(() => {
+    endWorkers()
     hooks.inChild()
     run()
   }, isInTimers)

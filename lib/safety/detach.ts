@@ -40,7 +40,6 @@ export function detachFromParent(): boolean {
   forgetSharedWaits()
   removeListeners()
   const isInTimers = forgetParentWork()
-  endWorkers()
   leaveChannel()
   leaveConnections()
   emptyStdin()
@@ -66,7 +65,8 @@ function removeListeners(): void {
   noteWorkers()
 }
 
-function endWorkers(): void {
+/** Once the event loop is the child's: the end of a Worker needs JavaScript. */
+export function endWorkers(): void {
   for (const known of workers) {
     const worker = known.deref()
     if (worker === undefined) continue

@@ -1,0 +1,71 @@
+// A forked Process: it runs its target, and nothing of what its parent was at.
+import { join } from 'node:path'
+import t from 'tap'
+import { withoutAllThreads } from '../support/fork'
+import { runNode, runProgram } from '../support/program'
+import { placeNames } from './support/busy-parent'
+
+t.setTimeout(300_000)
+
+const skip = withoutAllThreads
+
+for (const place of placeNames) {
+  t.test(`started from ${place}, a child runs nothing of a busy parent's`, { skip }, async (t) => {
+    const program = join(__dirname, 'support', 'busy-parent.js')
+    const { stdout, stderr } = await runNode([program, place], { timeoutMs: 60_000 })
+    const lines = stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line))
+    t.same(lines[0], { target: [true, 'served', 'echoed', [], 0] }, `what the child can do by itself\n${stderr}`)
+    const { codes, ofChildren, kinds, hasPath } = lines[1]
+    t.same(codes, [7, 1, 5], 'exit codes')
+    t.same(ofChildren, [], 'nothing of the parent happened in a child')
+    t.ok(kinds > 25, `${kinds} kinds of things happened in the parent`)
+    t.ok(hasPath, "a server's path is still there")
+    t.match(stderr, /^Error: thrown in a child$/m)
+  })
+}
+
+const modules: Readonly<Record<string, string>> = {
+  'the top of a CommonJS module': '',
+  'an ES module': 'await null',
+  'an ES module after an import': "await import('node:zlib')",
+}
+
+for (const [place, before] of Object.entries(modules)) {
+  t.test(`started from ${place}, nothing below it goes on in the child`, { skip }, async (t) => {
+    const isModule = before !== ''
+    const source = `
+      ${isModule ? "import { writeSync } from 'node:fs'; import { Process } from 'truefork/multiprocessing'" : "const { writeSync } = require('node:fs'); const { Process } = require('truefork/multiprocessing')"}
+      const main = process.pid
+      const note = (what) => writeSync(1, (process.pid === main ? 'parent ' : 'child ') + what + '\\n')
+      process.on('exit', () => note('exit'))
+      queueMicrotask(() => note('microtask'))
+      ${before}
+      Promise.resolve().then(() => note('promise'))
+      process.nextTick(() => note('tick'))
+      const secret = { kept: 'in memory' }
+      const child = new Process({ target: () => note(secret.kept) })
+      try {
+        child.start()
+        secret.kept = 'changed'
+      } catch {
+        note('catch')
+      } finally {
+        note('finally')
+      }
+      note('below')
+      child.join().then(() => note(child.exitCode))
+    `
+    const { stdout, stderr } = await runProgram(source, isModule ? { nodeOptions: ['--input-type=module'] } : {})
+    const lines = stdout.split('\n').filter(Boolean)
+    t.same(
+      lines.filter((line) => line.startsWith('child')),
+      ['child in memory'],
+      stderr,
+    )
+    const ofParent = ['finally', 'below', 'tick', 'promise', 'microtask', '0', 'exit'].map((what) => `parent ${what}`)
+    t.same(lines.filter((line) => line.startsWith('parent')).sort(), ofParent.sort())
+  })
+}
