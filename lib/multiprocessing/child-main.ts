@@ -2,13 +2,13 @@
 import { binding } from '../binding'
 import { PosixError } from '../errors'
 import { forgetChildren, liveChildren } from './children'
-import { becomeProcess, type ProcessIdentity } from './current'
+import { becomeProcess, forkServer, type ProcessIdentity } from './current'
 
 /** In a child, before anything of the target's. */
 export function enterChild(identity: ProcessIdentity): void {
   becomeProcess(identity)
   forgetChildren()
-  if (identity.daemon) endWithParent(identity.parentPid)
+  if (identity.daemon) endWithParent(forkServer() ?? identity.parentPid)
 }
 
 /**

@@ -6,8 +6,17 @@ import { PosixError } from '../errors'
 import { found } from '../exit-watch'
 import { waitstatusToExitcode } from '../status'
 
+/** A child of another process, which tells of it. */
+export interface Life {
+  /** The exit code, as {@link Child.poll} has it. */
+  poll(): number | undefined
+  /** Resolves when there is one. */
+  readonly ended: Promise<unknown>
+  signal(signal: number): void
+}
+
 /** What is told of a child that somebody else has reaped, as the shell and asyncio do. */
-const unknownExitCode = 255
+export const unknownExitCode = 255
 
 /** After so long a daemon that doesn't heed SIGTERM is killed, when this process ends. */
 const graceMs = 1000
@@ -19,17 +28,22 @@ export class Child {
   readonly owner: object | undefined
   /** Resolves with the exit code. */
   readonly ended: Promise<number>
+  readonly #life: Life | undefined
   #exitCode: number | undefined
 
-  constructor(pid: number, daemon: boolean, owner?: object) {
+  constructor(pid: number, daemon: boolean, owner?: object, life?: Life) {
     this.pid = pid
     this.daemon = daemon
     this.owner = owner
-    binding.keepChild(pid)
+    this.#life = life
+    if (life === undefined) binding.keepChild(pid)
     live.add(this)
     const look = () => this.poll()
     const letGo = daemon ? () => {} : holdLoop()
-    this.ended = found({ look, process: { isPidfd: false, id: pid }, hasMore: false, isQuiet: true }, undefined)
+    this.ended =
+      life === undefined
+        ? found({ look, process: { isPidfd: false, id: pid }, hasMore: false, isQuiet: true }, undefined)
+        : life.ended.then(() => this.poll() ?? unknownExitCode)
     void this.ended.then(letGo)
     if (daemon) endDaemonsAtExit()
   }
@@ -37,20 +51,28 @@ export class Child {
   /** The exit code, minus the signal's number if it was killed; undefined: it runs. */
   poll(): number | undefined {
     if (this.#exitCode !== undefined) return this.#exitCode
-    const [pid, status] = binding.reapKept(this.pid)
-    if (pid === 0) return undefined
-    this.#exitCode = pid < 0 ? unknownExitCode : waitstatusToExitcode(status)
-    live.delete(this)
+    this.#exitCode = this.#life === undefined ? reap(this.pid) : this.#life.poll()
+    if (this.#exitCode !== undefined) live.delete(this)
     return this.#exitCode
   }
 
   /** Nothing happens if it has ended: its pid can't be another's before it is reaped. */
   signal(signal: number): void {
     if (this.poll() !== undefined) return
+    if (this.#life !== undefined) {
+      this.#life.signal(signal)
+      return
+    }
     const failure = binding.kill(this.pid, signal)
     // A child that has changed its user can't be reached; one that ends in between is what was wanted.
     if (failure < 0 && failure !== -constants.errno.ESRCH) throw new PosixError(failure, 'kill')
   }
+}
+
+function reap(child: number): number | undefined {
+  const [pid, status] = binding.reapKept(child)
+  if (pid === 0) return undefined
+  return pid < 0 ? unknownExitCode : waitstatusToExitcode(status)
 }
 
 const live = new Set<Child>()

@@ -11,6 +11,7 @@ export interface ProcessIdentity {
 }
 
 let own: ProcessIdentity | undefined
+let server: number | undefined
 let children = 0
 let isImporting = false
 
@@ -27,6 +28,16 @@ export function ownName(): string {
 export function becomeProcess(identity: ProcessIdentity): void {
   own = identity
   children = 0
+}
+
+/** In a child that a fork server has made. */
+export function setForkServer(pid: number): void {
+  server = pid
+}
+
+/** The fork server that made this process, if one did. */
+export function forkServer(): number | undefined {
+  return server
 }
 
 /** The path of the next Process that is made here. */

@@ -1,6 +1,7 @@
 // The owner's side of a fork server: its process, the channel and the control socket.
 import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { registerAtFork } from '../at-fork'
@@ -10,6 +11,7 @@ import { fcntl } from '../descriptors'
 import { PosixError } from '../errors'
 import { recvFds, type SocketPair, sendFds, socketpair } from '../sockets'
 import { describeStatus } from '../status'
+import { waitpid as waitpidNow } from '../wait'
 import { waitpid } from '../wait-promises'
 import { type CleanNode, spawnNode } from './clean-node'
 import { ForkServerError } from './fork-server-error'
@@ -56,6 +58,8 @@ export class ServerLink {
   #greet: (greeting: News | undefined) => void = () => {}
   #refs = 1
   #isOver = false
+  /** How it ended. */
+  #words: string | undefined
   #isAbandoned = false
 
   constructor(preload: readonly string[], node: Pick<CleanNode, 'execArgv' | 'env' | 'cwd'>) {
@@ -110,10 +114,10 @@ export class ServerLink {
 
   async #reap(): Promise<string> {
     this.#isOver = true
-    const status = await waitpid(this.pid).catch(() => undefined)
+    const ended = await waitpid(this.pid).catch(() => undefined)
     this.#letGo()
-    if (status === undefined) return 'ended'
-    return endingOf(status.status)
+    this.#words ??= ended === undefined ? 'ended' : endingOf(ended.status)
+    return this.#words
   }
 
   #letGo(): void {
@@ -168,6 +172,16 @@ export class ServerLink {
     if (this.#waiting.length === 1) this.flush()
   }
 
+  /**
+   * Sends a record with descriptors, while nobody else waits for the server.
+   *
+   * @throws PosixError EAGAIN: there is no room
+   */
+  postNow(asked: Asked, fds: readonly number[]): void {
+    if (this.#waiting.length > 0 || !this.#tryToSend(asked, fds))
+      throw new PosixError(-constants.errno.EAGAIN, 'sendmsg')
+  }
+
   /** False: there is no room. */
   #tryToSend(asked: Asked, fds: readonly number[]): boolean {
     try {
@@ -210,6 +224,13 @@ export class ServerLink {
     return this.#isAbandoned ? abandonedError() : diedError(this.pid, await this.ended)
   }
 
+  /** The same without waiting for an event. The server is on its way out: its sockets are closed. */
+  whyOverNow(): ForkServerError {
+    this.#isOver = true
+    this.#words ??= endingNow(this.pid)
+    return diedError(this.pid, this.#words)
+  }
+
   /** Why a connection was closed without an answer. */
   async whySilent(): Promise<Error> {
     const known = this.#lost.shift()
@@ -235,6 +256,14 @@ export function abandonedError(): ForkServerError {
 
 export function diedError(pid: number, words: string): ForkServerError {
   return new ForkServerError('ERR_FORK_SERVER_DIED', `fork server ${pid} ${words}`)
+}
+
+function endingNow(pid: number): string {
+  try {
+    return endingOf(waitpidNow(pid).status)
+  } catch {
+    return 'ended' // somebody else has waited for it
+  }
 }
 
 /** How a process ended, in words. */

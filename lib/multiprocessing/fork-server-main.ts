@@ -28,6 +28,7 @@ import { prepareWorker, runWorker } from './fork-server-worker'
 import { importFrom } from './import-export'
 // All that may come as an argument is known here.
 import '../multiprocessing'
+import './forkserver-job'
 import { describeError, type ErrorDescription } from './remote-error'
 import { pack } from './transfer'
 

@@ -93,7 +93,7 @@ function toList(value: unknown, name: string): unknown[] {
   return value
 }
 
-function toStrings(value: unknown, name: string): string[] {
+export function toStrings(value: unknown, name: string): string[] {
   return Array.from(toList(value, name), (item, index) => toWord(item, `${name}[${index}]`))
 }
 

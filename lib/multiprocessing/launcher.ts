@@ -1,4 +1,5 @@
 // What Process, Pool and ForkServer ask of a start method, and what each start method is given.
+import type { Life } from './children'
 import type { ProcessIdentity } from './current'
 
 /** How a child comes to be. */
@@ -36,6 +37,8 @@ export interface Job {
 /** A child that has begun. */
 export interface Launched {
   pid: number
+  /** Of a child that isn't this process' own: how it is known what becomes of it. */
+  life?: Life | undefined
 }
 
 /** A start method. */

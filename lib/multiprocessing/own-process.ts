@@ -1,7 +1,7 @@
 // currentProcess() and parentProcess().
 import { found } from '../exit-watch'
 import { liveChildren } from './children'
-import { ownIdentity, ownName } from './current'
+import { forkServer, ownIdentity, ownName } from './current'
 
 /** The process that asks. In a child it is the Process that was started. */
 export interface CurrentProcess {
@@ -57,8 +57,9 @@ export function parentProcess(): ParentProcess | null {
   const identity = ownIdentity()
   if (identity === undefined) return null
   const { parentName: name, parentPid: pid } = identity
-  // Whoever loses its parent gets another at once.
-  const isAlive = () => process.ppid === pid
+  // Whoever loses its parent gets another at once. A fork server ends with its owner, and is its children's parent.
+  const kernelsParent = forkServer() ?? pid
+  const isAlive = () => process.ppid === kernelsParent
   return { name, pid, isAlive, join: (timeoutMs) => joinParent(pid, isAlive, timeoutMs) }
 }
 

@@ -84,8 +84,8 @@ export class Process<Args extends unknown[] = unknown[]> {
     if (ownIdentity()?.daemon) throw invalidState('a daemonic Process may not have children')
     if (importsModules()) throw invalidState(bootstrapAdvice)
     const { startMethod } = this.constructor as typeof Process
-    const { pid } = launcherOf(startMethod).start(this.#job())
-    this.#child = new Child(pid, this.#daemon, this)
+    const { pid, life } = launcherOf(startMethod).start(this.#job())
+    this.#child = new Child(pid, this.#daemon, this, life)
     // As in Python: whoever holds the Process needn't hold what its target refers to.
     this.#target = undefined
     this.#args = [] as unknown as Readonly<Args>

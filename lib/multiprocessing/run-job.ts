@@ -19,16 +19,15 @@ class AttributeError extends Error {
  * Does a job.
  *
  * @param bytes what packJob made
- * @param firstFd the first of the descriptors that came with it
+ * @param fds the descriptors that came with it
  */
-export async function runJob(bytes: Uint8Array, firstFd: number): Promise<unknown> {
+export async function runJob(bytes: Uint8Array, fds: readonly number[]): Promise<unknown> {
   const [header, data] = unpackHeader(bytes)
   enterChild(header.identity)
   setStartMethod(header.method, { force: true })
   const target = await importTarget(header)
   // Also makes known here all that can travel, such as a Lock.
   const { Process } = require('../multiprocessing') as typeof import('../multiprocessing')
-  const fds = new Proxy([] as number[], { get: (_, index) => firstFd + Number(index) })
   process.argv = [...header.argv]
   const { name, daemon } = header.identity
   if (header.isClass) {

@@ -24,5 +24,7 @@ function emptyStdin(): void {
 if (require.main === module) {
   emptyStdin()
   const job = readJob()
-  void runTarget(() => runJob(job, jobFd + 1))
+  // How many there are the job knows.
+  const fds = new Proxy([] as number[], { get: (_, index) => jobFd + 1 + Number(index) })
+  void runTarget(() => runJob(job, fds))
 }

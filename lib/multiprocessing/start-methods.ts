@@ -45,5 +45,5 @@ export function toStartMethod(value: unknown, name: string): StartMethod {
 export function launcherOf(method: StartMethod = getStartMethod()): Launcher {
   if (method === 'fork') return (require('./launch-fork') as typeof import('./launch-fork')).forkLauncher
   if (method === 'spawn') return (require('./launch-spawn') as typeof import('./launch-spawn')).spawnLauncher
-  throw invalidState("the start method 'forkserver' has no launcher")
+  return (require('./launch-forkserver') as typeof import('./launch-forkserver')).forkserverLauncher
 }

@@ -24,10 +24,15 @@ function settler<Value>(): Settler<Value> {
 
 let lastId = 0
 
+export function nextRequestId(): number {
+  lastId = (lastId + 1) | 0
+  return lastId
+}
+
 export class WorkerConnection {
   readonly #link: ServerLink
   readonly #request: WorkerRequest
-  readonly #id: number
+  readonly #id = nextRequestId()
   readonly #socket: Socket
   readonly #answers = new FrameReader<Answer>()
   readonly #forgetAbandon: () => void
@@ -45,8 +50,6 @@ export class WorkerConnection {
    * @param fds the descriptors that it speaks of, closed here once they are the server's
    */
   constructor(link: ServerLink, request: WorkerRequest, fds: readonly number[]) {
-    lastId = (lastId + 1) | 0
-    this.#id = lastId
     this.#link = link
     this.#request = request
     const [own, servers] = privateSocketpair()
@@ -131,7 +134,10 @@ export class WorkerConnection {
   }
 }
 
-function toRefusal({ of, error: description }: Extract<Answer, { type: 'failed' }>, module: string): ForkServerError {
+export function toRefusal(
+  { of, error: description }: Extract<Answer, { type: 'failed' }>,
+  module: string,
+): ForkServerError {
   const cause = reviveError(description)
   return of === 'preload'
     ? preloadError(cause)

@@ -1,0 +1,68 @@
+// The start method 'forkserver': a clean Node, started with the first such Process, forks all of them.
+import { join } from 'node:path'
+import { kill } from '../signals'
+import { waitpid } from '../wait'
+import { endDaemons } from './children'
+import { ServerLink } from './fork-server-link'
+import { toServerOptions, toStrings, toWorkerRequest } from './fork-server-options'
+import type { Job, Launcher } from './launcher'
+import { ServedChild } from './served-child'
+import { packJob } from './spawn-job'
+
+let preload: readonly string[] = []
+let link: ServerLink | undefined
+
+/**
+ * Names the modules that the server of the start method 'forkserver' imports, once, before it forks: children find them
+ * loaded. Counts for a server that is started after it, which the first such Process does.
+ *
+ * @param modules URLs, paths, names of packages
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE: no list of such
+ * A module that can't be imported is told by the Process' start(): ForkServerError ERR_FORK_SERVER_PRELOAD.
+ */
+export function setForkserverPreload(modules: readonly string[]): void {
+  preload = toStrings(modules, 'modules')
+}
+
+export const forkserverLauncher: Launcher = {
+  method: 'forkserver',
+  start(job: Job) {
+    const { bytes, fds } = packJob(job, 'forkserver')
+    const { request, fds: all } = toWorkerRequest({
+      module: join(__dirname, 'forkserver-job.js'),
+      export: 'runServedJob',
+      args: [bytes],
+      fds,
+      stdio: ['ignore'], // as Python has it
+      daemon: job.daemon,
+    })
+    const life = new ServedChild(runningServer(), request, all)
+    return { pid: life.pid, life }
+  },
+}
+
+/** A server that has died is started anew, and so is that of a process which has forked us. */
+function runningServer(): ServerLink {
+  if (link !== undefined && !link.isOver) return link
+  link = startServer()
+  return link
+}
+
+function startServer(): ServerLink {
+  const { preload: modules, ...node } = toServerOptions({ preload })
+  const server = new ServerLink(modules, node)
+  server.unref()
+  process.once('exit', () => {
+    endDaemons() // while there is somebody to tell of their end
+    endServer(server)
+  })
+  return server
+}
+
+function endServer(server: ServerLink): void {
+  if (server.isOver) return
+  try {
+    kill(server.pid, 'SIGKILL')
+    waitpid(server.pid)
+  } catch {} // it has ended meanwhile
+}
