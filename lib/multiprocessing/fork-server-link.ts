@@ -11,11 +11,10 @@ import { fcntl } from '../descriptors'
 import { PosixError } from '../errors'
 import { recvFds, type SocketPair, sendFds, socketpair } from '../sockets'
 import { describeStatus } from '../status'
-import { waitpid as waitpidNow } from '../wait'
-import { waitpid } from '../wait-promises'
 import { type CleanNode, spawnNode } from './clean-node'
 import { ForkServerError } from './fork-server-error'
 import { type Asked, FrameReader, fromRecord, type News, recordSize, toRecord } from './fork-server-protocol'
+import { endOfKept, reapKept, waitForKept } from './kept-child'
 import { reviveError } from './remote-error'
 
 /** A socketpair of which no program gets an end that it isn't handed. */
@@ -70,6 +69,7 @@ export class ServerLink {
     const args = [JSON.stringify({ modules: preload, directory: process.cwd() })]
     try {
       this.pid = spawnNode({ ...node, script, args, fds: [serversChannel, serversControl] })
+      binding.keepChild(this.pid)
     } catch (error) {
       for (const fd of [channel, control]) closeSync(fd)
       throw error
@@ -114,9 +114,9 @@ export class ServerLink {
 
   async #reap(): Promise<string> {
     this.#isOver = true
-    const ended = await waitpid(this.pid).catch(() => undefined)
+    const status = await endOfKept(this.pid)
     this.#letGo()
-    this.#words ??= ended === undefined ? 'ended' : endingOf(ended.status)
+    this.#words ??= endingOf(status)
     return this.#words
   }
 
@@ -224,10 +224,19 @@ export class ServerLink {
     return this.#isAbandoned ? abandonedError() : diedError(this.pid, await this.ended)
   }
 
+  /** Whether it runs, by a look of our own: the event loop may not have come to tell. */
+  isAlive(): boolean {
+    const status = this.#isOver ? null : reapKept(this.pid)
+    if (status === undefined) return true
+    this.#isOver = true
+    this.#words ??= endingOf(status)
+    return false
+  }
+
   /** The same without waiting for an event. The server is on its way out: its sockets are closed. */
   whyOverNow(): ForkServerError {
     this.#isOver = true
-    this.#words ??= endingNow(this.pid)
+    this.#words ??= endingOf(waitForKept(this.pid))
     return diedError(this.pid, this.#words)
   }
 
@@ -258,16 +267,9 @@ export function diedError(pid: number, words: string): ForkServerError {
   return new ForkServerError('ERR_FORK_SERVER_DIED', `fork server ${pid} ${words}`)
 }
 
-function endingNow(pid: number): string {
-  try {
-    return endingOf(waitpidNow(pid).status)
-  } catch {
-    return 'ended' // somebody else has waited for it
-  }
-}
-
 /** How a process ended, in words. */
-export function endingOf(status: number): string {
+export function endingOf(status: number | null): string {
+  if (status === null) return 'ended'
   const ending = describeStatus(status)
   return ending.kind === 'exited'
     ? `ended with ${ending.code}`

@@ -1,14 +1,13 @@
 // The fork server's own program: it imports what is to be warm, then forks a worker for each request.
 import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { WNOHANG } from '../constants'
+import { binding } from '../binding'
 import { _exit, fork } from '../fork'
 import { pidfd_open } from '../pidfd'
 import { prctl } from '../prctl'
 import { startedSingleThreaded } from '../safety/probes/threads'
 import { kill } from '../signals'
 import { recvFds, sendFds } from '../sockets'
-import { waitpid } from '../wait'
 import {
   type Answer,
   type Asked,
@@ -29,6 +28,7 @@ import { importFrom } from './import-export'
 // All that may come as an argument is known here.
 import '../multiprocessing'
 import './forkserver-job'
+import { reapKept } from './kept-child'
 import { describeError, type ErrorDescription } from './remote-error'
 import { pack } from './transfer'
 
@@ -109,6 +109,7 @@ class Server {
       closeSync(connection)
       return
     }
+    binding.keepChild(pid)
     this.#workers.set(pid, { id, connection, daemon: request.daemon })
     tell(connection, { type: 'forked', pid, hasPidfd: sendPidfd(id, pid) })
   }
@@ -137,7 +138,7 @@ class Server {
   /** A signal may stand for several ends. */
   #reapAll(): void {
     for (const [pid, { connection }] of this.#workers) {
-      const status = statusOf(pid)
+      const status = reapKept(pid)
       if (status === undefined) continue
       this.#workers.delete(pid)
       tell(connection, { type: 'ended', status })
@@ -198,16 +199,6 @@ function sendPidfd(id: number, pid: number): boolean {
     }
   } catch {
     return false // no pidfds here, or the table is full
-  }
-}
-
-/** undefined: it runs; null: preloaded code has waited for it. */
-function statusOf(pid: number): number | null | undefined {
-  try {
-    const ended = waitpid(pid, WNOHANG)
-    return ended.pid === 0 ? undefined : ended.status
-  } catch {
-    return null
   }
 }
 

@@ -1,10 +1,10 @@
 // The start method 'forkserver': a clean Node, started with the first such Process, forks all of them.
 import { join } from 'node:path'
 import { kill } from '../signals'
-import { waitpid } from '../wait'
 import { endDaemons } from './children'
 import { ServerLink } from './fork-server-link'
 import { toServerOptions, toStrings, toWorkerRequest } from './fork-server-options'
+import { waitForKept } from './kept-child'
 import type { Job, Launcher } from './launcher'
 import { ServedChild } from './served-child'
 import { packJob } from './spawn-job'
@@ -43,7 +43,7 @@ export const forkserverLauncher: Launcher = {
 
 /** A server that has died is started anew, and so is that of a process which has forked us. */
 function runningServer(): ServerLink {
-  if (link !== undefined && !link.isOver) return link
+  if (link?.isAlive()) return link
   link = startServer()
   return link
 }
@@ -63,6 +63,6 @@ function endServer(server: ServerLink): void {
   if (server.isOver) return
   try {
     kill(server.pid, 'SIGKILL')
-    waitpid(server.pid)
+    waitForKept(server.pid)
   } catch {} // it has ended meanwhile
 }

@@ -1,7 +1,7 @@
 // Who ends with whom: workers, servers and owners.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -9,9 +9,8 @@ import { compareFdTables, fdTable, kill, P_PIDFD, pidfd_open, pidfd_send_signal,
 import type { ForkedWorker } from 'truefork/multiprocessing'
 import { waitid } from 'truefork/promises'
 import { withoutAllThreads } from '../support/fork'
-import { isChildless } from '../support/process-state'
 import { cleanEnv, root } from '../support/program'
-import { listen, startServer, workerModule } from './support/owner'
+import { childrenOf, hasNoChild, listen, startServer, workerModule } from './support/owner'
 
 const notLinux = process.platform !== 'linux' && 'only Linux has pidfds and /proc'
 t.setTimeout(120_000)
@@ -86,7 +85,7 @@ t.test('close ends living workers, deaf and busy ones too, and waits for those t
   await closing
   t.same(await own.exited, { code: null, signal: 'SIGINT' })
   await server.close()
-  t.ok(isChildless())
+  t.ok(hasNoChild())
 })
 
 t.test('a server that is killed takes its workers with it, and refuses', { skip: notLinux }, async (t) => {
@@ -119,7 +118,7 @@ t.test('a server that is killed takes its workers with it, and refuses', { skip:
   t.equal(own.kill(), true)
   await t.rejects(own.exited, died)
   await server.close()
-  t.ok(isChildless())
+  t.ok(hasNoChild())
 })
 
 /** Has a process's end awaited, however it is related. */
@@ -235,7 +234,7 @@ t.test('two hundred workers leave nothing', { skip: notLinux }, async (t) => {
   t.equal(errors, 40)
   t.equal(compareFdTables(table, fdTable()).text, '', 'no descriptor here')
   while (count() !== own) await sleep(5) // none in the server: it closes a connection after its last word
-  t.equal(readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8'), '', 'no zombie')
+  t.equal(childrenOf(server.pid), '', 'no zombie')
   await server.close()
-  t.ok(isChildless())
+  t.ok(hasNoChild())
 })

@@ -1,20 +1,14 @@
 // What a fork server refuses, what it can't do, and what is left then: nothing.
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { kill, prlimit, RLIMIT_NOFILE } from 'truefork'
 import { ForkServer, ForkServerError } from 'truefork/multiprocessing'
-import { isChildless } from '../support/process-state'
 import { cleanEnv } from '../support/program'
-import { startServer, workerModule } from './support/owner'
+import { childrenOf, hasNoChild, startServer, workerModule } from './support/owner'
 
 const notLinux = process.platform !== 'linux' && 'only Linux has /proc'
 t.setTimeout(120_000)
-
-/** The processes that another one has made, zombies included. */
-function childrenOf(pid: number): string {
-  return process.platform === 'linux' ? readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8') : ''
-}
 
 async function refusal(promise: Promise<unknown>): Promise<ForkServerError> {
   const error: unknown = await promise.then(
@@ -83,7 +77,7 @@ t.test('a module that can not be preloaded is an error of start', async (t) => {
     t.equal(error.code, 'ERR_FORK_SERVER_DIED')
     t.match(error.message, words)
   }
-  t.ok(isChildless())
+  t.ok(hasNoChild())
 })
 
 const values: Record<string, unknown> = {

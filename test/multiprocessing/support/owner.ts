@@ -1,6 +1,6 @@
 // Fork servers of a test's own, and what their workers say.
 import { once } from 'node:events'
-import { closeSync } from 'node:fs'
+import { closeSync, readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { ForkServer, type ForkServerOptions } from 'truefork/multiprocessing'
@@ -17,6 +17,16 @@ export async function startServer(t: Test, options: ForkServerOptions = {}): Pro
   const server = await ForkServer.start({ preload: [workerModule], env: cleanEnv(), ...options })
   t.teardown(() => server.close({ graceMs: 0 }))
   return server
+}
+
+/** The processes that another one has made, zombies included; where there is no /proc, none. */
+export function childrenOf(pid: number): string {
+  return process.platform === 'linux' ? readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8') : ''
+}
+
+/** Of those that no wait sees, too. */
+export function hasNoChild(): boolean {
+  return childrenOf(process.pid) === ''
 }
 
 export interface Listener {
