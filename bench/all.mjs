@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const all = ['pause', 'child-speed', 'spawn-after-fork', 'spawn', 'hazards', 'warm-worker']
+const all = ['pause', 'child-speed', 'spawn-after-fork', 'spawn', 'hazards', 'warm-worker', 'pool']
 
 const [, , one, ...args] = process.argv
 for (const name of one === undefined ? all : [one]) {

@@ -28,6 +28,15 @@ export {
   type ParentProcess,
   parentProcess,
 } from './multiprocessing/own-process'
+export {
+  Pool,
+  type PoolCallOptions,
+  type PoolItems,
+  type PoolMapOptions,
+  type PoolOptions,
+} from './multiprocessing/pool'
+export { PoolError, type PoolErrorCode, RemoteTraceback, WorkerDiedError } from './multiprocessing/pool-errors'
+export type { Progress } from './multiprocessing/pool-job'
 export { Process, type ProcessOptions, type Target } from './multiprocessing/process'
 export {
   JoinableQueue,

@@ -83,11 +83,16 @@ export class MessageChannel {
     }
   }
 
-  /** The next message. @throws EOFError */
-  receive(signal?: AbortSignal): Promise<Message> | Message {
+  /**
+   * The next message.
+   *
+   * @param givesWay lets the event loop go round before, so that others have their turn
+   * @throws EOFError
+   */
+  receive(signal?: AbortSignal, givesWay = false): Promise<Message> | Message {
     this.#refuseClosed()
     throwIfAborted(signal)
-    const message = this.#receivings.length > 0 ? undefined : receiveMessage(this.#fd)
+    const message = givesWay || this.#receivings.length > 0 ? undefined : receiveMessage(this.#fd)
     if (message !== undefined) return orEnd(message)
     const pending = new Pending<Message>({ signal }, neverInTime, () => this.#giveUp(pending))
     this.#receivings.push({ pending, wants: 'message' })

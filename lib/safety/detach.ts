@@ -6,6 +6,7 @@ import { inspect } from 'node:util'
 import type { Worker } from 'node:worker_threads'
 import { binding } from '../binding'
 import { forgetWaits } from '../exit-watch'
+import { forgetReadiness } from '../multiprocessing/readiness'
 import { forgetSharedWaits } from '../multiprocessing/waiting'
 import { forgetParentWork } from './parent-work'
 
@@ -38,6 +39,7 @@ export function noteWorkers(): void {
 export function detachFromParent(): boolean {
   forgetWaits()
   forgetSharedWaits()
+  forgetReadiness()
   removeListeners()
   const isInTimers = forgetParentWork()
   leaveChannel()
