@@ -32,3 +32,9 @@ t.test('a thousand forks leave nothing behind', { skip }, async (t) => {
   t.equal(code, 0, output)
   t.comment(output)
 })
+
+t.test('Processes and Pool tasks, some of them killed, come to an end each', { skip }, async (t) => {
+  const { code, output } = await soak('--multiprocessing', '--processes', '100', '--tasks', '5000', '--seed', '1')
+  t.equal(code, 0, output)
+  t.comment(output)
+})

@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util'
 import { chain } from './chain'
 import { kinds } from './kinds'
 import { leaks } from './leaks'
-import { soak } from './runner'
+import { multiprocessing } from './multiprocessing'
+import { numbersOf, soak } from './runner'
 
 const usage = `npm run soak -- [options]
   --minutes N      begin rounds for so long; each has one child of every kind
@@ -13,7 +14,11 @@ const usage = `npm run soak -- [options]
   --seed N         decides the order of kinds and the moments of forks; printed otherwise
   --watchdog N     seconds after which a child has hung; default 30
   --chain N        instead: a chain of forks so deep
-  --leaks          instead: forks in a row, --forks of them or 10000, and what they leave`
+  --leaks          instead: forks in a row, --forks of them or 10000, and what they leave
+  --multiprocessing  instead: Processes and Pool tasks, with workers killed at random
+  --processes N    so many Processes for it; default 5000
+  --tasks N        so many Pool tasks for it; default 200000
+  --kill-every N   milliseconds between kills, on average; default 50`
 
 const { values } = parseArgs({
   options: {
@@ -25,6 +30,10 @@ const { values } = parseArgs({
     watchdog: { type: 'string', default: '30' },
     chain: { type: 'string' },
     leaks: { type: 'boolean', default: false },
+    multiprocessing: { type: 'boolean', default: false },
+    processes: { type: 'string' },
+    tasks: { type: 'string' },
+    'kill-every': { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -50,6 +59,15 @@ function run(): Promise<boolean> {
   if (values.leaks) return leaks(toCount(values.forks, 10_000), workers)
   const minutes = toCount(values.minutes, Number.POSITIVE_INFINITY)
   const seed = toCount(values.seed, 0)
+  if (values.multiprocessing) {
+    return multiprocessing({
+      processes: toCount(values.processes, 5000),
+      tasks: toCount(values.tasks, 200_000),
+      killEveryMs: toCount(values['kill-every'], 50),
+      watchdogMs,
+      random: numbersOf(seed),
+    })
+  }
   console.log(`seed ${seed}, ${workers} Workers, Node ${process.version}`)
   const rounds = toCount(values.forks, values.minutes === undefined ? 20 : Number.POSITIVE_INFINITY)
   return soak({ kinds: toKinds(values.kinds), rounds, limitMs: minutes * 60_000, workers, watchdogMs, seed })

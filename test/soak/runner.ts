@@ -58,7 +58,7 @@ function scores(results: ReadonlyMap<string, readonly Result[]>): string {
 }
 
 // The same numbers for the same seed: a linear congruential generator with the constants of ISO C's rand().
-function numbersOf(seed: number): () => number {
+export function numbersOf(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
