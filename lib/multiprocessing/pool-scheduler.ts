@@ -15,7 +15,7 @@ export interface Staff {
 }
 
 /** So many workers that end, one after the other, before they are ready are no accident any more. */
-const mostStillborn = 16
+const mostStillborn = 64
 
 export class Scheduler {
   readonly #staff: Staff
