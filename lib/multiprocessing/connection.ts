@@ -7,6 +7,7 @@ import { toBoolean, toData, toFds, toMilliseconds, toOptions } from '../validate
 import { EOFError, MessageChannel } from './message-channel'
 import { type Message, messageHead } from './message-socket'
 import { deserialized, serialized } from './serialize'
+import { type Luggage, registerArrival, transfer } from './transfer'
 
 export interface SendOptions extends Abortable {
   /** Descriptors (int32) to go with the value, at most 252; to be left open until the promise is settled. */
@@ -134,6 +135,11 @@ export class Connection {
     this.#channel.close()
   }
 
+  /** @internal */
+  [transfer](luggage: Luggage): { kind: string; data: unknown } {
+    return { kind: 'connection', data: [luggage.add(this.fileno()), this.readable, this.writable] }
+  }
+
   #send(bytes: Uint8Array, options: unknown): Promise<void> | void {
     const { signal, fds } = toSendOptions(options)
     this.#refuseUnless(this.writable, 'receives only')
@@ -150,6 +156,10 @@ export class Connection {
     if (!can) throw invalidState(`this connection ${why}`)
   }
 }
+
+registerArrival('connection', ([fd, readable, writable]: [number, boolean, boolean], unpack) => {
+  return new Connection(unpack(fd), readable, writable)
+})
 
 /** Both ends. */
 export type ConnectionPair = [one: Connection, other: Connection]

@@ -5,6 +5,7 @@ import { toInt32, toMilliseconds, toOptions } from '../validate'
 import type { Limits } from './pending'
 import { deserialized, serialized } from './serialize'
 import { SharedLog } from './shared-log'
+import { transfer } from './transfer'
 
 /** A queue was empty for as long as the caller would wait: Python's queue.Empty. */
 export class QueueEmptyError extends Error {
@@ -138,6 +139,11 @@ export class Queue {
   }
 
   /** @internal */
+  [transfer](): never {
+    throw invalidState("a Queue is inherited: use the start method 'fork', or give the child an end of a Pipe")
+  }
+
+  /** @internal */
   protected finish(): void {
     this.#refuseClosed()
     if (!this.#log.finish()) throw invalidState('taskDone() was called more often than there were items')
@@ -192,6 +198,11 @@ export class SimpleQueue {
   /** As Queue's. */
   close(): void {
     this.#queue.close()
+  }
+
+  /** @internal */
+  [transfer](): never {
+    return this.#queue[transfer]()
   }
 }
 

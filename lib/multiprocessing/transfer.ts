@@ -96,7 +96,8 @@ function isTraveller(value: object): value is Transferable {
   return typeof (value as Partial<Transferable>)[transfer] === 'function'
 }
 
-function hasTraveller(value: unknown, seen = new Set<object>()): boolean {
+/** Whether something in this value is more than structured clone would see. */
+export function hasTraveller(value: unknown, seen = new Set<object>()): boolean {
   if (typeof value !== 'object' || value === null || seen.has(value)) return false
   if (isTraveller(value)) return true
   seen.add(value)

@@ -1,5 +1,7 @@
 // Values, bytes and descriptors through a Pipe.
-import { closeSync, fstatSync, openSync } from 'node:fs'
+import { closeSync, fstatSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { F_GETFD, F_GETFL, FD_CLOEXEC, fcntl, fdTable, O_NONBLOCK } from 'truefork'
 import { type Connection, EOFError, Pipe } from 'truefork/multiprocessing'
@@ -192,6 +194,38 @@ t.test("what can't be cloned is named, and nothing is sent", async (t) => {
   })
   t.throws(() => one.sendSync(Symbol('a')), { code: 'ERR_INVALID_ARG_VALUE' })
   t.equal(await other.poll(), false)
+})
+
+t.test('an end that goes to a child as an argument works there, whatever the start method', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'truefork-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const module = join(folder, 'answer.js')
+  writeFileSync(
+    module,
+    'exports.answer = async (end) => { await end.send([await end.recv(), process.pid]); end.close() }',
+  )
+  const [answer, isOther, code, refused] = await linesOf(`
+    const { getContext, Pipe, Queue } = require('truefork/multiprocessing')
+    const { Process } = getContext('spawn')
+    const { answer } = require(${JSON.stringify(module)})
+    const [mine, theirs] = Pipe()
+    const child = new Process({ target: answer, args: [theirs] })
+    child.start()
+    theirs.close()
+    ;(async () => {
+      await mine.send('question')
+      const [value, pid] = await mine.recv()
+      console.log(JSON.stringify(value))
+      console.log(pid === child.pid)
+      await child.join()
+      console.log(child.exitCode)
+      const errorOf = (promise) => promise.then(() => 'none', (error) => error.code)
+      const queue = new Queue()
+      const started = (async () => new Process({ target: answer, args: [queue] }).start())()
+      console.log(JSON.stringify([await errorOf(mine.send({ end: mine })), await errorOf(queue.put([queue])), await errorOf(started)]))
+    })()`)
+  t.same([answer, isOther, code], ['question', true, 0])
+  t.same(refused, ['ERR_INVALID_ARG_VALUE', 'ERR_INVALID_ARG_VALUE', 'ERR_INVALID_STATE'])
 })
 
 t.test('wrong arguments are refused before anything happens', async (t) => {
