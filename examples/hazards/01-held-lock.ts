@@ -1,8 +1,10 @@
 // The first lesson of every course on fork: a lock that somebody holds at the fork is held in the child, too, and nobody
 // there gives it back. Here the parent holds a lock that it has made of Atomics; the child has a copy of it, waits, and
-// would wait for ever. A watchdog in the parent sees that and says why.
+// would wait for ever. A watchdog in the parent notices, and says where. Then the same with a lock that lies in
+// memory of both and knows who holds it: the child is told what POSIX would let it wait for without end.
 import { readFileSync } from 'node:fs'
 import { _exit, describeStatus, fork, kill, waitpid } from 'truefork'
+import { Lock } from 'truefork/multiprocessing'
 import { say } from '../support/say'
 
 /** A mutex as one makes it for Workers. Its memory is the process's own: a fork makes two locks of it. */
@@ -19,12 +21,12 @@ class AtomicsLock {
   }
 }
 
-/** Waits until the process stands still, and says where. */
-function explain(pid: number): string {
-  for (;;) {
-    const [call] = readFileSync(`/proc/${pid}/syscall`, 'utf8').split(' ')
-    if (call === '202') return 'it sits in futex(2)'
-  }
+const futexCall = '202' // of Linux on x86-64
+
+/** Waits until the main thread of a process waits for a lock, and says so. */
+function explainStandstill(pid: number): string {
+  while (!readFileSync(`/proc/${pid}/syscall`, 'utf8').startsWith(`${futexCall} `));
+  return 'it waits in futex(2)'
 }
 
 function withLessonsLock(): void {
@@ -37,9 +39,26 @@ function withLessonsLock(): void {
     _exit(0)
   }
   lock.release() // the parent's. The child doesn't notice
-  say(`the child doesn't end: ${explain(pid)}`)
+  say(`the child doesn't end: ${explainStandstill(pid)}`)
   kill(pid, 'SIGKILL')
   say(`the watchdog ended it: ${JSON.stringify(describeStatus(waitpid(pid).status))}`)
 }
 
+function withLockOfProcesses(): void {
+  const lock = new Lock()
+  lock.acquireSync()
+  const pid = fork()
+  if (pid === 0) {
+    try {
+      lock.acquireSync()
+    } catch (error) {
+      say(`with a lock of processes: ${error}`)
+    }
+    _exit(0)
+  }
+  waitpid(pid) // with the lock in its hands: so the child would wait for its parent, and the parent for its child
+  lock.release()
+}
+
 withLessonsLock()
+withLockOfProcesses()
