@@ -1,9 +1,8 @@
 // The first lesson of every course on fork: a lock that somebody holds at the fork is held in the child, too, and nobody
 // there gives it back. Here the parent holds a lock that it has made of Atomics; the child has a copy of it, waits, and
-// would wait for ever. A watchdog in the parent notices, and says where. Then the same with a lock that lies in
+// would wait for ever. A watchdog in the parent notices, and diagnose says why. Then the same with a lock that lies in
 // memory of both and knows who holds it: the child is told what POSIX would let it wait for without end.
-import { readFileSync } from 'node:fs'
-import { _exit, describeStatus, fork, kill, waitpid } from 'truefork'
+import { _exit, describeStatus, diagnose, fork, kill, waitpid } from 'truefork'
 import { Lock } from 'truefork/multiprocessing'
 import { say } from '../support/say'
 
@@ -21,12 +20,12 @@ class AtomicsLock {
   }
 }
 
-const futexCall = '202' // of Linux on x86-64
-
-/** Waits until the main thread of a process waits for a lock, and says so. */
+/** Waits until the main thread of a process stands still at a lock, and says what is known of it. */
 function explainStandstill(pid: number): string {
-  while (!readFileSync(`/proc/${pid}/syscall`, 'utf8').startsWith(`${futexCall} `));
-  return 'it waits in futex(2)'
+  for (;;) {
+    const { threads, summary } = diagnose(pid)
+    if (threads[0]?.lock) return summary
+  }
 }
 
 function withLessonsLock(): void {
