@@ -77,7 +77,7 @@ Napi::Value threads(const Napi::CallbackInfo& info) {
 // (tids of this process's threads) -> { waiter, owner, file }...
 Napi::Value lock_waits(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const Napi::Array list = info[0].As<Napi::Array>();
+  const auto list = info[0].As<Napi::Array>();
   std::vector<int64_t> tids;
   for (uint32_t i = 0; i < length_of(list); ++i) tids.push_back(to_int(list.Get(i)));
   return to_objects(env, platform::lock_waits(tids), [env](const platform::lock_wait& wait) {
