@@ -129,6 +129,24 @@ t.test('what may still come is no deadlock', { skip: withoutCompiler }, async (t
   t.match(atomics?.lock, { timed: true, owner: null })
 })
 
+t.test('a lock of truefork/multiprocessing', { skip: withoutAllThreads }, async (t) => {
+  const [found] = await factsOf(`
+    const { Lock } = require('truefork/multiprocessing')
+    const lock = new Lock()
+    lock.acquireSync()
+    const child = fork()
+    if (child === 0) {
+      lock.acquireSync(600_000)
+      _exit(1)
+    }
+    looked(child, sleepsBy('multiprocessing'))
+    process.exit()
+  `)
+  t.match(found, { state: 'waiting', deadlocked: false })
+  t.match(found?.lock, { kind: 'multiprocessing', shared: true, owner: { exists: true, tidHere: null } })
+  t.match(found?.detail, /^waits for a lock of truefork\/multiprocessing at 0x.*of another process holds$/)
+})
+
 t.test('a mutex whose owner lives', { skip: withoutCompiler || withoutAllThreads }, async (t) => {
   const found = await factsOf(`
     ${withLocks(t.testdir())}
