@@ -3,6 +3,8 @@ import { Lock, RLock } from 'truefork/multiprocessing'
 import { withoutAllThreads } from '../support/fork'
 import { saidBy } from './support/sharing'
 
+t.setTimeout(120_000) // for a busy machine
+
 for (const kind of ['Lock', 'RLock']) {
   t.test(`a counter that four processes count up under one ${kind} misses nothing`, async (t) => {
     const lines = await saidBy(`
