@@ -22,7 +22,7 @@ interface NodeProcess {
 
 /** By function: which of the variables that it refers to are wanted. All are there from Node 20 to 26. */
 const wanted = [
-  { of: timers.clearTimeout, names: ['timerListMap', 'immediateQueue', 'immediateInfo'] },
+  { of: timers.clearTimeout, names: ['timerListMap', 'timerListQueue', 'immediateQueue', 'immediateInfo'] },
   { of: (process as unknown as NodeProcess)._tickCallback, names: ['queue', 'processPromiseRejections'] },
   { of: (process as unknown as NodeProcess)._tickCallback, names: ['setHasTickScheduled', 'setHasRejectionToWarn'] },
   { of: (process as unknown as NodeProcess)._fatalException, names: ['clearAsyncIdStack'] },
@@ -32,6 +32,8 @@ const wanted = [
 interface NodeWork {
   /** By duration: rings of Timeouts. */
   timerListMap: Record<string, ListItem>
+  /** The same rings, the earliest first. */
+  timerListQueue: { shift(): unknown }
   immediateQueue: ImmediateList
   /** How many immediates there are, how many keep the event loop going, and whether they are being run. */
   immediateInfo: Uint32Array
@@ -89,7 +91,7 @@ function forgetRejections({ processPromiseRejections }: NodeWork): void {
   }
 }
 
-function forgetTimers({ timerListMap, execution_async_resources }: NodeWork): void {
+function forgetTimers({ timerListMap, timerListQueue, execution_async_resources }: NodeWork): void {
   const all = Object.values(timerListMap).flatMap((list) => {
     const items: ListItem[] = []
     for (let item = list._idlePrev; item !== list && item !== null; item = item._idlePrev) items.push(item)
@@ -97,6 +99,9 @@ function forgetTimers({ timerListMap, execution_async_resources }: NodeWork): vo
   })
   const running = execution_async_resources.filter((resource) => resource instanceof Timeout)
   for (const timer of [...all, ...running]) timers.clearTimeout(timer as NodeJS.Timeout)
+  // Rings that are left empty would let ticks and microtasks run between them.
+  while (timerListQueue.shift() !== undefined);
+  for (const duration of Object.keys(timerListMap)) delete timerListMap[duration]
 }
 
 function forgetImmediates({ immediateQueue, immediateInfo }: NodeWork): void {

@@ -40,11 +40,7 @@ bool lets_next_pass = false;
 // No JavaScript runs while this gate is closed: whatever begins is terminated at its first step, before a statement,
 // a catch or a finally of it. One termination would end only what is on the stack; libuv and Node then go on with what
 // they were about, such as the next of several answers of the thread pool.
-// The end of one call: that it was terminated is forgotten, or even V8's own calls would fail, which Node counts on.
-void terminate_next(v8::Isolate* isolate) {
-  isolate->CancelTerminateExecution();
-  isolate->TerminateExecution();
-}
+void terminate(v8::Isolate* isolate) { isolate->TerminateExecution(); }
 
 void terminate_with_data(v8::Isolate* isolate, void* /*data*/) { isolate->TerminateExecution(); }
 
@@ -59,14 +55,14 @@ void terminate_unless_let_pass(v8::Isolate* isolate) {
 
 void close_gate(v8::Isolate* isolate) {
   isolate->AddBeforeCallEnteredCallback(terminate_unless_let_pass);
-  isolate->AddCallCompletedCallback(terminate_next);
+  isolate->AddCallCompletedCallback(terminate);
   isolate->AddMicrotasksCompletedCallback(terminate_with_data, nullptr);
   isolate->TerminateExecution();
 }
 
 void open_gate(v8::Isolate* isolate) {
   isolate->RemoveMicrotasksCompletedCallback(terminate_with_data, nullptr);
-  isolate->RemoveCallCompletedCallback(terminate_next);
+  isolate->RemoveCallCompletedCallback(terminate);
   isolate->RemoveBeforeCallEnteredCallback(terminate_unless_let_pass);
   // V8 drops its whole queue of microtasks when one of them is terminated.
   isolate->TerminateExecution();
@@ -81,6 +77,10 @@ class only_function {
     uv_idle_init(event_loop(env), &idle_);
     idle_.data = this;
     uv_idle_start(&idle_, [](uv_idle_t* idle) { static_cast<only_function*>(idle->data)->come_round(); });
+    // Before Node's own, as the latest comes first.
+    uv_check_init(event_loop(env), &check_);
+    check_.data = this;
+    uv_check_start(&check_, [](uv_check_t* check) { terminate(static_cast<only_function*>(check->data)->isolate_); });
     close_gate(isolate_);
     fork::pause_timers(idle_.loop);
   }
@@ -89,9 +89,9 @@ class only_function {
   // Once all round, so that what was already on its way when the parent forked comes while the gate is closed.
   void come_round() {
     fork::pause_timers(idle_.loop);
+    terminate(isolate_);
     if (++rounds_ < 2) return;
-    uv_close(reinterpret_cast<uv_handle_t*>(&idle_),
-             [](uv_handle_t* idle) { delete static_cast<only_function*>(idle->data); });
+    close();
     const Napi::Env env = function_.Env();
     const Napi::HandleScope scope(env);
     open_gate(isolate_);
@@ -100,10 +100,21 @@ class only_function {
     if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
   }
 
+  // One after the other: the object goes with the last.
+  void close() {
+    uv_idle_stop(&idle_);
+    uv_close(reinterpret_cast<uv_handle_t*>(&check_), [](uv_handle_t* check) {
+      auto* const self = static_cast<only_function*>(check->data);
+      uv_close(reinterpret_cast<uv_handle_t*>(&self->idle_),
+               [](uv_handle_t* idle) { delete static_cast<only_function*>(idle->data); });
+    });
+  }
+
   v8::Isolate* isolate_;
   Napi::FunctionReference function_;
   Napi::AsyncContext context_;
   uv_idle_t idle_{};
+  uv_check_t check_{};
   int rounds_ = 0;
 };
 
