@@ -265,6 +265,40 @@ const checks: Readonly<Record<string, (t: Test, lines: string[]) => void | Promi
     ])
   },
 
+  '22-process'(t, lines) {
+    const pids = caughtNumbers(t, lines, [
+      /^fork: child (\d+) found 777 and made it 787$/,
+      /^fork: ForkProcess-1 was (\d+) and ended with 0; here it is still 777$/,
+      /^spawn: child (\d+) found 1 and made it 11$/,
+      /^spawn: SpawnProcess-2 was (\d+) and ended with 0; here it is still 777$/,
+      /^forkserver: child (\d+) found 1 and made it 11$/,
+      /^forkserver: ForkServerProcess-3 was (\d+) and ended with 0; here it is still 777$/,
+    ])
+    t.same([pids[0], pids[2], pids[4]], [pids[1], pids[3], pids[5]])
+    t.equal(distinct(pids), 3)
+  },
+
+  '23-spawn-attribute-error'(t, lines) {
+    t.same(lines, [
+      'spawn local: exit code 1',
+      'the child has found its target',
+      'spawn exported: exit code 0',
+      'the child has a copy of its target',
+      'fork local: exit code 0',
+    ])
+  },
+
+  '24-lock-on-its-way'(t, lines) {
+    t.same(lines.slice(0, 3), [
+      'fork: 2 children counted to 400',
+      'spawn: 2 children counted to 400',
+      'forkserver: 2 children counted to 400',
+    ])
+    t.match(lines[3], /^Queue: .* Lock objects should only be shared between processes through inheritance/)
+    t.match(lines[4], /^Queue: .*\(\) => \{ ?\}/)
+    t.equal(lines.length, 5)
+  },
+
   tour(t, lines) {
     const steps = lines.filter((line) => /^\d+\. /.test(line))
     t.equal(lines.at(-1), `All ${steps.length} steps hold on this machine.`)
@@ -289,6 +323,11 @@ const words: Readonly<Record<string, readonly string[]>> = {
   '20-background-snapshot': ['20'],
 }
 
+// What a child's end is told by.
+const errors: Readonly<Record<string, RegExp>> = {
+  '23-spawn-attribute-error': /AttributeError: Can't get attribute 'local' on module '.*23-spawn-attribute-error\.js'/,
+}
+
 // It ends before its children, which is its lesson.
 const endsFirst = '03-shared-stdout'
 const childless = join(__dirname, 'examples', 'childless.js')
@@ -300,7 +339,8 @@ for (const [name, check] of Object.entries(checks)) {
       [...preload, join('out', 'examples', `${name}.js`), ...(words[name] ?? [])],
       { input: inputs[name] ?? '' },
     )
-    t.same({ code, signal, stderr: withoutInspector(stderr) }, { code: 0, signal: null, stderr: '' })
+    t.same({ code, signal }, { code: 0, signal: null })
+    t.match(withoutInspector(stderr), errors[name] ?? /^$/)
     await check(t, stdout.trimEnd().split('\n'))
   })
 }
