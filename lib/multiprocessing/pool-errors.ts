@@ -21,10 +21,10 @@ export class WorkerDiedError extends Error {
   }
 }
 
-/** What went wrong: the initializer failed; terminate() ended the pool before the task was done. */
-export type PoolErrorCode = 'ERR_POOL_INITIALIZER' | 'ERR_POOL_TERMINATED'
+/** What went wrong: the initializer failed; workers end before they are ready; terminate() ended the pool before the task was done. */
+export type PoolErrorCode = 'ERR_POOL_INITIALIZER' | 'ERR_POOL_WORKERS' | 'ERR_POOL_TERMINATED'
 
-/** A pool that can't do what it was asked for. `cause` is the initializer's error. */
+/** A pool that can't do what it was asked for. `cause` is the initializer's error, or the last worker's WorkerDiedError. */
 export class PoolError extends Error {
   override readonly name = 'PoolError'
   readonly code: PoolErrorCode

@@ -14,8 +14,9 @@ export interface Staff {
   messageOf(id: number, job: Job, items: readonly unknown[]): OutgoingMessage
 }
 
-/** So many workers that end, one after the other, before they are ready are no accident any more. */
-const mostStillborn = 64
+/** So many workers that end, one after the other, before they are ready, and none that is for so long, are no accident. */
+const mostStillborn = 16
+const longestBarrenMs = 3000
 
 export class Scheduler {
   readonly #staff: Staff
@@ -24,6 +25,7 @@ export class Scheduler {
   readonly #waiting: Task[] = []
   readonly #workers = new Set<PoolWorker>()
   #stillborn = 0
+  #barrenSince = 0
   #lastId = 0
   #isGiving = false
   #mustGiveAgain = false
@@ -250,9 +252,16 @@ export class Scheduler {
       message.release()
       job.failChunk(chunk, died)
     }
-    if (!worker.isReady && !worker.isRetired && ++this.#stillborn >= mostStillborn) this.fail(died)
+    if (!worker.isReady && !worker.isRetired) this.#noteStillborn(died)
     this.giveTasks()
     if (this.#workers.size === 0) this.#tellEmpty()
+  }
+
+  #noteStillborn(cause: WorkerDiedError): void {
+    if (this.#stillborn++ === 0) this.#barrenSince = performance.now()
+    if (this.#stillborn < mostStillborn || performance.now() - this.#barrenSince < longestBarrenMs) return
+    const message = `${this.#stillborn} workers, one after the other, ended before they were ready`
+    this.fail(new PoolError('ERR_POOL_WORKERS', message, { cause }))
   }
 
   #dismissIfClosed(): void {

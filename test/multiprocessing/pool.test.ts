@@ -235,10 +235,11 @@ t.test('an initializer that fails fails the pool, and no worker is made again an
   )
   t.same(lines, [[true, 'ERR_POOL_INITIALIZER', 'not today', 'RemoteTraceback'], 'ERR_POOL_INITIALIZER', 0])
   const dying = await poolLines(
-    `tell((await errorOf(pool.map((x) => x, range(10)))).code)`,
+    `const error = await errorOf(pool.map((x) => x, range(10)))
+    tell(error.code, error.cause.code)`,
     `new Pool(2, { initializer: () => process.kill(process.pid, 'SIGKILL') })`,
   )
-  t.same(dying, ['ERR_WORKER_DIED'])
+  t.same(dying, [['ERR_POOL_WORKERS', 'ERR_WORKER_DIED']])
 })
 
 t.test('after maxtasksperchild tasks a fresh worker takes over', { skip }, async (t) => {

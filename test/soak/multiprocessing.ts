@@ -2,7 +2,7 @@
 // hangs, and nothing is left.
 import { readdirSync, readFileSync } from 'node:fs'
 import { kill } from 'truefork'
-import { Pipe, Pool, Process, Queue } from 'truefork/multiprocessing'
+import { Pipe, Pool, Process, Queue, WorkerDiedError } from 'truefork/multiprocessing'
 import { table } from './table'
 
 export interface MultiprocessingPlan {
@@ -124,7 +124,7 @@ async function tasks(plan: MultiprocessingPlan, workers: number): Promise<Score>
       if (value === index * 2) score.right++
       else note(score, `task ${index}: ${String(value)}`)
     } catch (error) {
-      if ((error as { code?: string }).code === 'ERR_WORKER_DIED') score.died++
+      if (error instanceof WorkerDiedError) score.died++
       else note(score, `task ${index}: ${String(error)}`)
     }
   }

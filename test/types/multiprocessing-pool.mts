@@ -27,4 +27,4 @@ new Pool('4')
 
 declare const error: unknown
 if (error instanceof WorkerDiedError) error.signal satisfies NodeJS.Signals | number | null
-if (error instanceof PoolError) error.code satisfies 'ERR_POOL_INITIALIZER' | 'ERR_POOL_TERMINATED'
+if (error instanceof PoolError) error.code satisfies 'ERR_POOL_INITIALIZER' | 'ERR_POOL_WORKERS' | 'ERR_POOL_TERMINATED'
