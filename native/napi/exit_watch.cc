@@ -118,7 +118,10 @@ void exit_watch::call(const Napi::Value& tokens) {
   const Napi::Env env = callback_.Env();
   const Napi::HandleScope scope(env);
   callback_.MakeCallback(env.Global(), std::initializer_list<napi_value>{tokens}, context_);
-  if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+  if (!env.IsExceptionPending()) return;
+  // null: V8's own, in a child that gives up all that is on the stack.
+  const Napi::Error error = env.GetAndClearPendingException();
+  if (!error.Value().IsNull()) napi_fatal_exception(env, error.Value());
 }
 
 // In a child whose event loop is a copy: the descriptor is the parent's, or gone.

@@ -45,7 +45,10 @@ void readiness::tell(int events) {
   const Napi::Env env = callback_.Env();
   const Napi::HandleScope scope(env);
   callback_.MakeCallback(env.Global(), std::initializer_list<napi_value>{to_number(env, events)}, context_);
-  if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+  if (!env.IsExceptionPending()) return;
+  // null: V8's own, in a child that gives up all that is on the stack.
+  const Napi::Error error = env.GetAndClearPendingException();
+  if (!error.Value().IsNull()) napi_fatal_exception(env, error.Value());
 }
 
 void readiness::close() {
