@@ -40,11 +40,7 @@ bool lets_next_pass = false;
 // No JavaScript runs while this gate is closed: whatever begins is terminated at its first step, before a statement,
 // a catch or a finally of it. One termination would end only what is on the stack; libuv and Node then go on with what
 // they were about, such as the next of several answers of the thread pool.
-// The end of one call: that it was terminated is forgotten, or even V8's own calls would fail, which Node counts on.
-void terminate_next(v8::Isolate* isolate) {
-  isolate->CancelTerminateExecution();
-  isolate->TerminateExecution();
-}
+void terminate(v8::Isolate* isolate) { isolate->TerminateExecution(); }
 
 void terminate_with_data(v8::Isolate* isolate, void* /*data*/) { isolate->TerminateExecution(); }
 
@@ -59,14 +55,14 @@ void terminate_unless_let_pass(v8::Isolate* isolate) {
 
 void close_gate(v8::Isolate* isolate) {
   isolate->AddBeforeCallEnteredCallback(terminate_unless_let_pass);
-  isolate->AddCallCompletedCallback(terminate_next);
+  isolate->AddCallCompletedCallback(terminate);
   isolate->AddMicrotasksCompletedCallback(terminate_with_data, nullptr);
   isolate->TerminateExecution();
 }
 
 void open_gate(v8::Isolate* isolate) {
   isolate->RemoveMicrotasksCompletedCallback(terminate_with_data, nullptr);
-  isolate->RemoveCallCompletedCallback(terminate_next);
+  isolate->RemoveCallCompletedCallback(terminate);
   isolate->RemoveBeforeCallEnteredCallback(terminate_unless_let_pass);
   // V8 drops its whole queue of microtasks when one of them is terminated.
   isolate->TerminateExecution();
