@@ -7,6 +7,8 @@ import { kill } from 'truefork'
 import { statusField } from './support/process-state'
 import { root, runNode } from './support/program'
 
+t.setTimeout(180_000) // many programs, on a busy machine
+
 /** Compares lines with patterns, one each, and returns the number that each pattern caught. */
 function caughtNumbers(t: Test, lines: readonly string[], patterns: readonly RegExp[]): number[] {
   t.equal(lines.length, patterns.length, `prints ${patterns.length} lines`)
@@ -297,6 +299,16 @@ const checks: Readonly<Record<string, (t: Test, lines: string[]) => void | Promi
     t.match(lines[3], /^Queue: .* Lock objects should only be shared between processes through inheritance/)
     t.match(lines[4], /^Queue: .*\(\) => \{ ?\}/)
     t.equal(lines.length, 5)
+  },
+
+  '25-pool-map'(t, lines) {
+    t.same(lines.slice(0, 3), [
+      'squares: 1 4 9 16 25 36 49 64 81',
+      'by this process: false',
+      'by at most 3 others: true',
+    ])
+    t.match(lines[3], /-1 is too small/)
+    t.equal(lines.length, 4)
   },
 
   tour(t, lines) {

@@ -60,6 +60,7 @@ export class ServerLink {
   /** How it ended. */
   #words: string | undefined
   #isAbandoned = false
+  #isUnheard = false
 
   constructor(preload: readonly string[], node: Pick<CleanNode, 'execArgv' | 'env' | 'cwd'>) {
     registerOnce()
@@ -189,8 +190,9 @@ export class ServerLink {
     } catch (error) {
       const code = error instanceof PosixError ? error.code : ''
       if (full.includes(code)) return false
-      if (code === 'EPIPE' || code === 'ECONNRESET') return true // its end comes by the control socket
-      throw error
+      if (code !== 'EPIPE' && code !== 'ECONNRESET') throw error
+      this.#isUnheard = true
+      return true // its end comes by the control socket
     }
     this.#control.write('.')
     return true
@@ -222,6 +224,11 @@ export class ServerLink {
   /** Why there is nobody to ask. */
   async whyOver(): Promise<ForkServerError> {
     return this.#isAbandoned ? abandonedError() : diedError(this.pid, await this.ended)
+  }
+
+  /** True once a record was sent that reached nobody. */
+  get isUnheard(): boolean {
+    return this.#isUnheard
   }
 
   /** Whether it runs, by a look of our own: the event loop may not have come to tell. */

@@ -4,6 +4,7 @@ import { kill } from '../signals'
 import { endDaemons } from './children'
 import { ServerLink } from './fork-server-link'
 import { toServerOptions, toStrings, toWorkerRequest } from './fork-server-options'
+import type { WorkerRequest } from './fork-server-protocol'
 import { waitForKept } from './kept-child'
 import type { Job, Launcher } from './launcher'
 import { ServedChild } from './served-child'
@@ -36,9 +37,20 @@ export const forkserverLauncher: Launcher = {
       stdio: ['ignore'], // as Python has it
       daemon: job.daemon,
     })
-    const life = new ServedChild(runningServer(), request, all)
+    const life = serve(request, all)
     return { pid: life.pid, life }
   },
+}
+
+/** A server may be dying, and its sockets closed, before it can be seen to have ended: then another one is asked. */
+function serve(request: WorkerRequest, fds: readonly number[]): ServedChild {
+  const server = runningServer()
+  try {
+    return new ServedChild(server, request, fds)
+  } catch (error) {
+    if (!server.isUnheard) throw error
+    return new ServedChild(runningServer(), request, fds)
+  }
 }
 
 /** A server that has died is started anew, and so is that of a process which has forked us. */

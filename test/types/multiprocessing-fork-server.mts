@@ -1,6 +1,6 @@
 // Compiled as an ES module, never run: what must compile does, and what must not is marked so.
 import {
-  ForkedWorker,
+  type ForkedWorker,
   type ForkedWorkerOptions,
   ForkServer,
   ForkServerError,
