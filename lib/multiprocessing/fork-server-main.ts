@@ -243,4 +243,4 @@ async function main(): Promise<void> {
   new Server(preloadError)
 }
 
-void main()
+if (require.main === module) void main()
