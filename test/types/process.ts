@@ -19,7 +19,7 @@ import {
 const target: Target<[number, string]> = (count: number, word: string) => word.repeat(count)
 const options: ProcessOptions<[number, string]> = { target, args: [1, 'x'], name: 'n', daemon: true }
 const child = new Process(options)
-child.start() satisfies void
+child.start()
 child.join() satisfies Promise<boolean>
 child.join(100) satisfies Promise<boolean>
 child.exitCode satisfies number | null
