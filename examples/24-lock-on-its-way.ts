@@ -1,6 +1,6 @@
 // Where a Lock can go. It is memory that processes share: a child gets it as an argument, however it is started. A Queue
-// carries values to a process that may have nothing to do with this one, or to nobody: there a Lock is refused, by the
-// name under which it stands in the message, and so is what has no meaning in another process, such as a function.
+// carries values to a process that may have nothing to do with this one, or to nobody: there a Lock is refused, and so is
+// what has no meaning in another process, such as a function.
 import { getContext, Lock, Queue, Value } from 'truefork/multiprocessing'
 import { say } from './support/say'
 
@@ -29,7 +29,7 @@ async function main(): Promise<void> {
     try {
       await queue.put(message)
     } catch (error) {
-      say(`Queue: ${(error as Error).message.split(', or')[0]}`)
+      say(`Queue: ${(error as Error).message}`)
     }
   }
   queue.close()
