@@ -176,12 +176,15 @@ t.test(
       `const daemon = new Process({ target: targets.live, daemon: true })
     daemon.start()
     const server = Number(require('node:fs').readFileSync('/proc/' + daemon.pid + '/stat', 'utf8').split(' ')[3])
-    kill(server, 'SIGKILL')
+    const killAndSee = (pid) => {
+      kill(pid, 'SIGKILL')
+      while (!/State:\\s+Z/.test(require('node:fs').readFileSync('/proc/' + pid + '/status', 'utf8')));
+    }
+    killAndSee(server)
     say([await daemon.join(), daemon.exitCode])
     say(await end(targets.exit, [5]))
     const last = Number(require('node:fs').readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8').split(' ')[0])
-    kill(last, 'SIGKILL')
-    while (!/State:\\s+Z/.test(require('node:fs').readFileSync('/proc/' + last + '/status', 'utf8')));
+    killAndSee(last)
     say(await end(targets.exit, [6]))`,
     )
     t.same(facts, [[true, 255], 5, 6])
