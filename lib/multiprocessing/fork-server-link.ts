@@ -43,6 +43,8 @@ const full = ['EAGAIN', 'ETOOMANYREFS']
 
 export class ServerLink {
   readonly pid: number
+  /** Whether the last request surely came to nothing: the server was gone before it had begun with it. */
+  isUnheard = false
   /** Resolves once the server has ended and been reaped, with the words for it. */
   readonly ended: Promise<string>
   readonly #channel: number
@@ -60,7 +62,6 @@ export class ServerLink {
   /** How it ended. */
   #words: string | undefined
   #isAbandoned = false
-  #isUnheard = false
 
   constructor(preload: readonly string[], node: Pick<CleanNode, 'execArgv' | 'env' | 'cwd'>) {
     registerOnce()
@@ -191,7 +192,6 @@ export class ServerLink {
       const code = error instanceof PosixError ? error.code : ''
       if (full.includes(code)) return false
       if (code !== 'EPIPE' && code !== 'ECONNRESET') throw error
-      this.#isUnheard = true
       return true // its end comes by the control socket
     }
     this.#control.write('.')
@@ -224,11 +224,6 @@ export class ServerLink {
   /** Why there is nobody to ask. */
   async whyOver(): Promise<ForkServerError> {
     return this.#isAbandoned ? abandonedError() : diedError(this.pid, await this.ended)
-  }
-
-  /** True once a record was sent that reached nobody. */
-  get isUnheard(): boolean {
-    return this.#isUnheard
   }
 
   /** Whether it runs, by a look of our own: the event loop may not have come to tell. */

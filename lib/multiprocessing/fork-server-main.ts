@@ -116,7 +116,11 @@ class Server {
 
   /** undefined: there is nothing to be done. */
   #read(connection: number): WorkerRequest | undefined {
-    if (this.#preloadError === undefined) return readFrame(connection) as WorkerRequest | undefined
+    if (this.#preloadError === undefined) {
+      const request = readFrame(connection) as WorkerRequest | undefined
+      tell(connection, { type: 'taken' })
+      return request
+    }
     tell(connection, { type: 'failed', of: 'preload', error: this.#preloadError })
     return undefined
   }

@@ -62,6 +62,8 @@ export interface WorkerRequest {
 
 /** What comes back. 'loaded' is the worker's own word, so it may come before 'forked', which is the server's. */
 export type Answer =
+  /** The request has been read: from now on a process may come of it. */
+  | { type: 'taken' }
   | { type: 'forked'; pid: number; hasPidfd: boolean }
   | { type: 'loaded' }
   | { type: 'failed'; of: 'preload' | 'worker'; error: ErrorDescription }

@@ -42,7 +42,7 @@ export const forkserverLauncher: Launcher = {
   },
 }
 
-/** A server may be dying, and its sockets closed, before it can be seen to have ended: then another one is asked. */
+/** A server may be dying without being seen to: if nothing can have come of the request, another one is asked. */
 function serve(request: WorkerRequest, fds: readonly number[]): ServedChild {
   const server = runningServer()
   try {

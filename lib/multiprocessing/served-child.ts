@@ -19,6 +19,7 @@ export class ServedChild implements Life {
   readonly #socket: Socket
   readonly #answers = new FrameReader<Answer>()
   readonly #forgetAbandon: () => void
+  readonly #early: Answer[] = []
   #pidfd: number | undefined
   #exitCode: number | undefined
   #isLost = false
@@ -54,19 +55,26 @@ export class ServedChild implements Life {
     this.ended = new Promise((resolve) => {
       this.#end = resolve
     })
+    for (const answer of this.#early) this.#take(answer)
   }
 
   #awaitFork(connection: number, module: string): number {
     const piece = Buffer.alloc(65_536)
     for (;;) {
-      const count = readSync(connection, piece)
-      if (count === 0) throw this.#link.whyOverNow()
-      for (const answer of this.#answers.push(Buffer.from(piece.subarray(0, count)))) {
-        if (answer.type === 'failed') throw toRefusal(answer, module)
-        if (answer.type !== 'forked') continue
-        if (answer.hasPidfd) this.#pidfd = this.#link.takePidfd(this.#id)
-        return answer.pid
+      const count = readIfOpen(connection, piece)
+      if (count === 0) {
+        this.#link.isUnheard = this.#early.length === 0
+        throw this.#link.whyOverNow()
       }
+      const answers = this.#answers.push(Buffer.from(piece.subarray(0, count)))
+      const forked = answers.find((answer) => answer.type === 'forked')
+      // A short life may be told in one piece.
+      this.#early.push(...answers.filter((answer) => answer !== forked))
+      const failed = this.#early.find((answer) => answer.type === 'failed')
+      if (forked === undefined && failed?.type === 'failed') throw toRefusal(failed, module)
+      if (forked?.type !== 'forked') continue
+      if (forked.hasPidfd) this.#pidfd = this.#link.takePidfd(this.#id)
+      return forked.pid
     }
   }
 
@@ -92,11 +100,13 @@ export class ServedChild implements Life {
   }
 
   #hear(bytes: Buffer): void {
-    for (const answer of this.#answers.push(bytes)) {
-      if (answer.type === 'ended')
-        this.#finish(answer.status === null ? unknownExitCode : waitstatusToExitcode(answer.status))
-      else if (answer.type === 'failed') process.emitWarning(toRefusal(answer, 'a Process'))
-    }
+    for (const answer of this.#answers.push(bytes)) this.#take(answer)
+  }
+
+  #take(answer: Answer): void {
+    if (answer.type === 'failed') process.emitWarning(toRefusal(answer, 'a Process'))
+    if (answer.type !== 'ended') return
+    this.#finish(answer.status === null ? unknownExitCode : waitstatusToExitcode(answer.status))
   }
 
   /** The connection is closed: the child has ended, or the server has died. */
@@ -122,5 +132,15 @@ export class ServedChild implements Life {
     this.#socket.destroy()
     if (this.#pidfd !== undefined) closeSync(this.#pidfd)
     this.#pidfd = undefined
+  }
+}
+
+/** 0: the other end is closed, be it with something unread. */
+function readIfOpen(fd: number, piece: Buffer): number {
+  try {
+    return readSync(fd, piece)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') return 0
+    throw error
   }
 }

@@ -79,7 +79,7 @@ export class WorkerConnection {
     if (answer.type === 'forked') this.#begin(answer.pid, answer.hasPidfd)
     else if (answer.type === 'loaded') this.#isLoaded = true
     else if (answer.type === 'ended') this.#end(answer.status)
-    else this.#refusal = toRefusal(answer, this.#request.module)
+    else if (answer.type === 'failed') this.#refusal = toRefusal(answer, this.#request.module)
   }
 
   #begin(pid: number, hasPidfd: boolean): void {
