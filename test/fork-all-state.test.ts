@@ -8,7 +8,7 @@ import { root } from './support/program'
 const skip = withoutAllThreads
 const bare = `
   const { binding } = require(${JSON.stringify(join(root, 'dist', 'binding.js'))})
-  const bareFork = () => binding.fork(true, -1, false, [])[0]
+  const bareFork = () => binding.fork(true, -1, false, [], false)[0]
 `
 
 // What a process draws: [what is prepared before the fork, an expression]. Each must differ between parent and child.
