@@ -101,6 +101,16 @@ const outOfReach: Record<string, [before: string, draw: string]> = {
     `const vm = require('node:vm'); const context = vm.createContext(); vm.runInContext('Math.random()', context)`,
     `vm.runInContext('Math.random()', context)`,
   ],
+  'Math.random of a context of a Proxy, whose traps nobody but the program sets off,': [
+    `const vm = require('node:vm')
+    const drawBehindProxy = () => {
+      const handler = { getOwnPropertyDescriptor() { throw new Error('asked') } }
+      const context = vm.createContext(new Proxy({}, handler))
+      delete handler.getOwnPropertyDescriptor
+      return vm.runInContext('Math.random()', context)
+    }`,
+    'drawBehindProxy()',
+  ],
 }
 
 for (const [what, [before, draw]] of Object.entries(outOfReach)) {

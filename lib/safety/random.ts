@@ -1,5 +1,6 @@
 // Random numbers that parent and child would otherwise both draw: generators are copied with the rest of memory.
 import { syncBuiltinESMExports } from 'node:module'
+import { types } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { getpid } from '../ids'
 
@@ -27,8 +28,10 @@ export function useUpRandomStock(): void {
 export function mendNewContexts(): void {
   const vm = require('node:vm') as typeof import('node:vm')
   wrap(vm, 'createContext', (context) => {
-    // V8 seeds a context when it first draws there: now, before the flag is gone. A Math of the user's is left alone.
-    if (!Object.hasOwn(context as object, 'Math')) vm.runInContext('Math.random()', context as object)
+    // V8 seeds a context when it first draws there: now, before the flag is gone. A Math of the user's is left alone,
+    // and so are the traps of a proxy.
+    const seen = context as object
+    if (!types.isProxy(seen) && !Object.hasOwn(seen, 'Math')) vm.runInContext('Math.random()', seen)
   })
   wrap(vm, 'runInNewContext')
   wrap(vm.Script.prototype, 'runInNewContext')

@@ -163,8 +163,7 @@ int attach_shared(int descriptor, size_t offset, size_t size, shared_block& bloc
   return 0;
 }
 
-shared_memory_at_fork::shared_memory_at_fork() {
-  all().mutex.lock();
+shared_memory_at_fork::shared_memory_at_fork() : lock_(all().mutex) {
   for_each_segment([](shared_segment& segment) { segment.header().arriving.fetch_add(1); });
 }
 
@@ -176,6 +175,7 @@ void shared_memory_at_fork::in_child() noexcept {
     segment.header().arriving.fetch_sub(1);
   });
   all().current.reset();
+  lock_.unlock();
 }
 
 void shared_memory_at_fork::in_parent(bool has_child) noexcept {
@@ -187,8 +187,7 @@ void shared_memory_at_fork::in_parent(bool has_child) noexcept {
     }
   });
   if (has_child) all().current.reset();
+  lock_.unlock();
 }
-
-shared_memory_at_fork::~shared_memory_at_fork() { all().mutex.unlock(); }
 
 }  // namespace truefork::posix

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 
 namespace truefork::posix {
 
@@ -58,12 +59,13 @@ int attach_shared(int descriptor, size_t offset, size_t size, shared_block& bloc
 class shared_memory_at_fork {
  public:
   shared_memory_at_fork();
-  ~shared_memory_at_fork();
-  shared_memory_at_fork(const shared_memory_at_fork&) = delete;
-  shared_memory_at_fork& operator=(const shared_memory_at_fork&) = delete;
 
+  // One of them is called, once.
   void in_child() noexcept;
   void in_parent(bool has_child) noexcept;
+
+ private:
+  std::unique_lock<std::mutex> lock_;
 };
 
 }  // namespace truefork::posix

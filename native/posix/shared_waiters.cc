@@ -11,6 +11,17 @@ void waiting_place::tell(state how) noexcept {
   platform::futex_wake(reinterpret_cast<uint32_t*>(&what), UINT32_MAX);
 }
 
+namespace {
+
+bool take(waiting_place& place, platform::thread_mark present, platform::thread_mark self, uint32_t ticket) noexcept {
+  if (!place.owner.compare_exchange_strong(present, self)) return false;
+  place.ticket = ticket;
+  place.what = waiting_place::waiting;
+  return true;
+}
+
+}  // namespace
+
 int waiting_places::enter(uint32_t ticket) noexcept {
   const platform::thread_mark self = platform::own_thread();
   for (size_t i = 0; i < count_; ++i) {
@@ -22,14 +33,6 @@ int waiting_places::enter(uint32_t ticket) noexcept {
     if (is_left && take(first_[i], present, self, ticket)) return static_cast<int>(i);
   }
   return -EAGAIN;
-}
-
-bool waiting_places::take(waiting_place& place, platform::thread_mark present, platform::thread_mark self,
-                          uint32_t ticket) noexcept {
-  if (!place.owner.compare_exchange_strong(present, self)) return false;
-  place.ticket = ticket;
-  place.what = waiting_place::waiting;
-  return true;
 }
 
 }  // namespace truefork::posix

@@ -36,8 +36,6 @@ class waiting_places {
   waiting_place* end() const noexcept { return first_ + count_; }
 
  private:
-  bool take(waiting_place& place, platform::thread_mark present, platform::thread_mark self, uint32_t ticket) noexcept;
-
   waiting_place* first_;
   size_t count_;
 };
