@@ -267,6 +267,8 @@ interface Binding {
   pidfd_has_ended(pidfd: number): Result
   pipe(): [failure: Result, readEnd: number, writeEnd: number]
   pipe2(flags: number): [failure: Result, readEnd: number, writeEnd: number]
+  /** Says that another process has this pipe or socket, too, and be it that both its ends are here: a fork shares it. */
+  sharePipe(fd: number): void
   dup(fd: number): Result
   dup2(fd: number, newFd: number): Result
   dup3(fd: number, newFd: number, flags: number): Result

@@ -77,6 +77,7 @@ constexpr entry table[] = {
     {"pidfd_has_ended", truefork::napi::pidfd_has_ended},
     {"pipe", truefork::napi::pipe},
     {"pipe2", truefork::napi::pipe2},
+    {"sharePipe", truefork::napi::share_pipe},
     {"dup", truefork::napi::dup},
     {"dup2", truefork::napi::dup2},
     {"dup3", truefork::napi::dup3},

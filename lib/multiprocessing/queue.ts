@@ -4,8 +4,9 @@ import { invalidState } from '../errors'
 import { toInt32, toMilliseconds, toOptions } from '../validate'
 import type { Limits } from './pending'
 import { deserialized, serialized } from './serialize'
-import { SharedLog } from './shared-log'
-import { transfer } from './transfer'
+import { type PackedLog, SharedLog } from './shared-log'
+import { uncloneable } from './shared-object'
+import { type Luggage, registerArrival, transfer } from './transfer'
 
 /** A queue was empty for as long as the caller would wait: Python's queue.Empty. */
 export class QueueEmptyError extends Error {
@@ -34,8 +35,15 @@ export interface QueueWait extends Abortable {
 
 const noHead = new Uint8Array(0)
 
+/** A queue on its way. */
+interface PackedQueue {
+  kind: string
+  data: PackedLog
+}
+
 /**
- * A queue that every process may put into and get from. What put() has accepted is there, even if its producer is killed
+ * A queue that every process may put into and get from: children of fork inherit it, and others get it as an argument of a
+ * Process. What put() has accepted is there, even if its producer is killed
  * at once; a consumer that is killed takes no more with it than the item that it had got.
  *
  * What waits keeps the event loop going. In a Process that inherits a queue nothing of its parent's waits.
@@ -53,9 +61,12 @@ export class Queue {
    * @param maxsize how many items it holds at most (int32); 0 or less: as many as there is memory for
    * @throws PosixError EMFILE, ENFILE: no descriptors free. Source: multiprocessing.Queue.
    */
-  constructor(maxsize = 0) {
-    this.maxsize = Math.max(0, toInt32(maxsize, 'maxsize'))
-    this.#log = new SharedLog({ limit: this.maxsize, isJoinable: this instanceof JoinableQueue })
+  constructor(maxsize?: number)
+  /** @internal */
+  constructor(arrived: SharedLog)
+  constructor(given: unknown = 0) {
+    this.#log = given instanceof SharedLog ? given : logOf(given, this instanceof JoinableQueue)
+    this.maxsize = this.#log.limit
     this.#getters = this.#log.waitForMessages()
     this.#putters = this.#log.waitForRoom()
     this.#joiners = this.#log.waitForEnd()
@@ -139,8 +150,12 @@ export class Queue {
   }
 
   /** @internal */
-  [transfer](): never {
-    throw invalidState("a Queue is inherited: use the start method 'fork', or give the child an end of a Pipe")
+  [transfer](luggage: Luggage): PackedQueue {
+    const kind = this instanceof JoinableQueue ? 'JoinableQueue' : 'Queue'
+    // A message may be read by nobody, or by a process that has nothing to do with this one.
+    if (luggage.method === undefined) throw uncloneable(kind)
+    this.#refuseClosed()
+    return { kind, data: this.#log.pack(luggage) }
   }
 
   /** @internal */
@@ -178,7 +193,15 @@ export class JoinableQueue extends Queue {
 
 /** A queue without limits: multiprocessing.SimpleQueue. */
 export class SimpleQueue {
-  readonly #queue = new Queue()
+  readonly #queue: Queue
+
+  /** @throws PosixError EMFILE, ENFILE: no descriptors free */
+  constructor()
+  /** @internal */
+  constructor(arrived: SharedLog)
+  constructor(arrived?: SharedLog) {
+    this.#queue = arrived instanceof SharedLog ? new Queue(arrived) : new Queue()
+  }
 
   /** As Queue's. */
   async put(item: unknown): Promise<void> {
@@ -201,13 +224,21 @@ export class SimpleQueue {
   }
 
   /** @internal */
-  [transfer](): never {
-    return this.#queue[transfer]()
+  [transfer](luggage: Luggage): PackedQueue {
+    return { ...this.#queue[transfer](luggage), kind: 'SimpleQueue' }
   }
+}
+
+for (const Class of [Queue, JoinableQueue, SimpleQueue]) {
+  registerArrival(Class.name, (packed: PackedLog, unpack) => new Class(SharedLog.arrived(packed, unpack)))
 }
 
 /** What a promise without a value resolves to within. */
 const done = {}
+
+function logOf(maxsize: unknown, isJoinable: boolean): SharedLog {
+  return SharedLog.make({ limit: Math.max(0, toInt32(maxsize, 'maxsize')), isJoinable })
+}
 
 function toLimits(options: unknown): Limits {
   const { timeoutMs } = toOptions(options, 'options')

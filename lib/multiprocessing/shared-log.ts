@@ -1,11 +1,12 @@
 // The store of a Queue: messages in a file without a name, and pipes that event loops wait by. All of it descriptors,
-// which a child inherits.
+// which a child inherits, or is given.
 import { closeSync } from 'node:fs'
 import { binding } from '../binding'
 import { O_CLOEXEC, O_NONBLOCK } from '../constants'
 import { checked, PosixError } from '../errors'
 import { type Limits, Pending } from './pending'
 import { READABLE, Readiness } from './readiness'
+import type { Luggage, Unpack } from './transfer'
 
 const noPipe: readonly [number, number] = [-1, -1]
 
@@ -16,13 +17,23 @@ export interface LogPlan {
   isJoinable: boolean
 }
 
+/** A log on its way: what stands for each of its descriptors, or -1 where it has none. */
+export interface PackedLog {
+  limit: number
+  parts: readonly number[]
+}
+
 export class SharedLog {
   readonly limit: number
   readonly #log: readonly number[]
 
-  /** @throws PosixError EMFILE, ENFILE: no descriptors free */
-  constructor({ limit, isJoinable }: LogPlan) {
+  private constructor(limit: number, log: readonly number[]) {
     this.limit = limit
+    this.#log = log
+  }
+
+  /** @throws PosixError EMFILE, ENFILE: no descriptors free */
+  static make({ limit, isJoinable }: LogPlan): SharedLog {
     const fds: number[] = []
     try {
       fds.push(checked(binding.anonymousFile(), 'memfd_create'))
@@ -32,7 +43,19 @@ export class SharedLog {
       closeAll(fds)
       throw error
     }
-    this.#log = fds
+    return new SharedLog(limit, fds)
+  }
+
+  /** The log that another process has packed. */
+  static arrived({ limit, parts }: PackedLog, unpack: Unpack): SharedLog {
+    return new SharedLog(
+      limit,
+      parts.map((part) => (part < 0 ? part : unpack(part))),
+    )
+  }
+
+  pack(luggage: Luggage): PackedLog {
+    return { limit: this.limit, parts: this.#log.map((fd) => (fd < 0 ? fd : luggage.add(fd))) }
   }
 
   /** False: it is full. @throws PosixError ENOSPC, ENOMEM: no space */

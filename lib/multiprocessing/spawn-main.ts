@@ -21,10 +21,16 @@ function emptyStdin(): void {
   closeSync(fd)
 }
 
+/** A child of this process is to share it, too: nothing here tells that both ends of a pipe are another's as well. */
+function arrived(fd: number): number {
+  binding.sharePipe(fd)
+  return fd
+}
+
 if (require.main === module) {
   emptyStdin()
   const job = readJob()
   // How many there are the job knows.
-  const fds = new Proxy([] as number[], { get: (_, index) => jobFd + 1 + Number(index) })
+  const fds = new Proxy([] as number[], { get: (_, index) => arrived(jobFd + 1 + Number(index)) })
   void runTarget(() => runJob(job, fds))
 }

@@ -47,6 +47,8 @@ void forget_closed(registry& pipes) {
 void share_pipe(int fd) {
   struct stat status {};
   if (fstat(fd, &status) != 0) return;
+  // The inodes of files are numbered by themselves: a file's may be some pipe's, too.
+  if (!S_ISFIFO(status.st_mode) && !S_ISSOCK(status.st_mode)) return;
   const std::lock_guard<std::mutex> lock(all().mutex);
   all().inodes.insert(status.st_ino);
   if (all().inodes.size() > all().limit) forget_closed(all());

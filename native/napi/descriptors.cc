@@ -22,6 +22,12 @@ Napi::Value pipe2(const Napi::CallbackInfo& info) {
   return to_array(info.Env(), {failure, ends[0], ends[1]});
 }
 
+// (fd): for one that has come from another process
+Napi::Value share_pipe(const Napi::CallbackInfo& info) {
+  fork::share_pipe(to_int(info[0]));
+  return info.Env().Undefined();
+}
+
 Napi::Value dup(const Napi::CallbackInfo& info) { return to_number(info.Env(), posix::dup(to_int(info[0]))); }
 
 Napi::Value dup2(const Napi::CallbackInfo& info) {

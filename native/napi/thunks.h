@@ -29,7 +29,7 @@ thunk openpty, enter_pty, tcgetwinsize, tcsetwinsize;
 // pidfd.cc
 thunk pidfd_open, pidfd_send_signal, pid_of_pidfd, pidfd_has_ended;
 // descriptors.cc
-thunk pipe, pipe2, dup, dup2, dup3, fcntl, closefrom, close_range, umask;
+thunk pipe, pipe2, share_pipe, dup, dup2, dup3, fcntl, closefrom, close_range, umask;
 // sockets.cc, descriptor_table.cc
 thunk socketpair, send_descriptors, receive_descriptors, descriptor_table;
 thunk message_pair, message_limits, anonymous_file;
