@@ -3,8 +3,10 @@ import { createRequire, isBuiltin } from 'node:module'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { invalidArgValue } from '../errors'
+import type { ExportedFunction } from './launcher'
 
 type Exports = Readonly<Record<string, unknown>>
+type AnyFunction = (...args: unknown[]) => unknown
 
 /**
  * Imports a module once, be it of CommonJS or an ES module.
@@ -22,20 +24,38 @@ export async function importFrom(module: string, directory: string): Promise<Exp
  *
  * @param module as {@link importFrom}'s
  * @param name the export's; `default` is module.exports of CommonJS
+ * @param source the function's own, if it is known by its own name and may be exported under another
  * @throws what the import throws; ERR_INVALID_ARG_VALUE, naming what there is, if it has no such function
  */
 export async function importExport(
   module: string,
   name: string,
   directory: string,
-): Promise<(...args: unknown[]) => unknown> {
-  const namespace = await importFrom(module, directory)
-  // What CommonJS exports under a computed name is seen in its default alone, and so is __esModule's own default.
-  const whole = namespace['default'] as Exports | undefined
-  const value = [namespace[name], whole?.[name]].find((candidate) => typeof candidate === 'function')
-  if (value !== undefined) return value as (...args: unknown[]) => unknown
-  const names = Object.keys({ ...whole, ...namespace }).sort()
+  source?: string,
+): Promise<AnyFunction> {
+  const exports = await importFrom(module, directory)
+  const found = findIn(exports, { export: name, source })
+  if (found !== undefined) return found
+  const names = Object.keys({ ...wholeOf(exports), ...exports }).sort()
   throw invalidArgValue('export', name, `must be a function of ${module}, whose exports are: ${names.join(', ')}`)
+}
+
+/** A function among what {@link importFrom} has found. */
+export function findIn(
+  exports: Exports,
+  { export: name, source }: Pick<ExportedFunction, 'export' | 'source'>,
+): AnyFunction | undefined {
+  const whole = wholeOf(exports)
+  const direct = [exports[name], whole?.[name]]
+  const others = source === undefined ? [] : [...Object.values(exports), ...Object.values(whole ?? {})]
+  return [...direct, ...others].find(
+    (value): value is AnyFunction => typeof value === 'function' && (source === undefined || String(value) === source),
+  )
+}
+
+/** What CommonJS exports under a computed name is seen in its default alone, and so is __esModule's own default. */
+function wholeOf(exports: Exports): Exports | undefined {
+  return exports['default'] as Exports | undefined
 }
 
 function toSpecifier(module: string, directory: string): string {

@@ -1,5 +1,4 @@
 // A pool's worker that is no copy of the pool's process: it imports the functions that it is to call.
-
 import { importExport } from './import-export'
 import type { ExportedFunction } from './launcher'
 import { serve, type Task } from './pool-worker-main'
@@ -48,6 +47,6 @@ export function serveImported({ socket, initializer, initargs }: ImportedDuty): 
   })
 }
 
-function imported({ module, export: name }: ExportedFunction): Promise<Task> {
-  return importExport(module, name, process.cwd()) as Promise<Task>
+function imported({ module, export: name, source }: ExportedFunction): Promise<Task> {
+  return importExport(module, name, process.cwd(), source) as Promise<Task>
 }

@@ -1,13 +1,10 @@
 // In a child that is no copy of its parent: finds the target, and calls it.
 import { enterChild } from './child-main'
 import { becomeProcess, setImporting } from './current'
-import { importFrom } from './import-export'
-import type { ExportedFunction } from './launcher'
+import { findIn, importFrom } from './import-export'
 import { type CurrentProcess, setCurrent } from './own-process'
 import { type JobHeader, unpackData, unpackHeader } from './spawn-job'
 import { setStartMethod } from './start-methods'
-
-type Callable = (...args: unknown[]) => unknown
 
 /** What Python says where an export is missing. */
 class AttributeError extends Error {
@@ -47,7 +44,7 @@ function become(own: CurrentProcess, { identity }: JobHeader): void {
   setCurrent(own)
 }
 
-async function importTarget({ target, directory }: JobHeader): Promise<Callable> {
+async function importTarget({ target, directory }: JobHeader): Promise<(...args: unknown[]) => unknown> {
   setImporting(true)
   const exports = await importFrom(target.module, directory)
   setImporting(false)
@@ -55,16 +52,5 @@ async function importTarget({ target, directory }: JobHeader): Promise<Callable>
   if (found !== undefined) return found
   throw new AttributeError(
     `Can't get attribute '${target.export}' on module '${target.module}': it must be exported wherever the module is imported`,
-  )
-}
-
-function findIn(exports: Readonly<Record<string, unknown>>, { export: name, source }: ExportedFunction) {
-  // What CommonJS exports under a computed name is seen in its default alone.
-  const whole = exports['default'] as Readonly<Record<string, unknown>> | undefined
-  const direct = [exports[name], whole?.[name]]
-  // Known by its own name only, it may be exported under another.
-  const others = source === undefined ? [] : [...Object.values(exports), ...Object.values(whole ?? {})]
-  return [...direct, ...others].find(
-    (value): value is Callable => typeof value === 'function' && (source === undefined || String(value) === source),
   )
 }

@@ -15,6 +15,12 @@ const functions = require('./functions.cjs')
 const say = (...values) => fs.writeSync(1, JSON.stringify(values.length === 1 ? values[0] : values) + '\\n')
 const range = (count) => Array.from({ length: count }, (_, index) => index)
 const errorOf = (promise) => promise.then((value) => ({ value }), (error) => error)
+// Node sets flags of 0-2, which it gives back in the end.
+const table = () => fdTable().filter(({ fd }) => fd > 2)
+// What watches for a child's end is closed by the event loop, which may be after join.
+const tableAs = async (before) => {
+  while (compareFdTables(before, table()).text !== '') await new Promise((resolve) => setTimeout(resolve, 5))
+}
 const thrownBy = (call) => { try { return { value: call() } } catch (error) { return error } }
 `
 
