@@ -221,8 +221,10 @@ t.test('an end that goes to a child as an argument works there, whatever the sta
       console.log(child.exitCode)
       const errorOf = (promise) => promise.then(() => 'none', (error) => error.code)
       const queue = new Queue()
-      const started = (async () => new Process({ target: answer, args: [queue] }).start())()
-      console.log(JSON.stringify([await errorOf(mine.send({ end: mine })), await errorOf(queue.put([queue])), await errorOf(started)]))
+      const refusals = [await errorOf(mine.send({ end: mine })), await errorOf(queue.put([queue]))]
+      mine.close()
+      const started = (async () => new Process({ target: answer, args: [mine] }).start())()
+      console.log(JSON.stringify([...refusals, await errorOf(started)]))
     })()`)
   t.same([answer, isOther, code], ['question', true, 0])
   t.same(refused, ['ERR_INVALID_ARG_VALUE', 'ERR_INVALID_ARG_VALUE', 'ERR_INVALID_STATE'])
