@@ -1,5 +1,5 @@
-// Builds the addon by cmake-js and runs the tap tests with that build, but those that repeat themselves for long.
-import { compiledTests, filesBelow, isLong, listedSources } from './support/files.mjs'
+// Builds the addon by cmake-js and runs some tap tests of each part with that build.
+import { compiledTests, filesBelow, isSample, listedSources } from './support/files.mjs'
 import { packageCopy } from './support/package-copy.mjs'
 import { root, run, tool } from './support/run.mjs'
 import { tapTests } from './support/tap-tests.mjs'
@@ -20,7 +20,7 @@ if (forgotten.length > 0) {
 const build = 'out/cmake-js'
 run(process.execPath, [tool('cmake-js/bin/cmake-js'), 'build', '-O', `${root}/${build}`, '--log-level', 'error'])
 const folder = packageCopy('check-cmake', { 'build/Release/truefork.node': `${build}/Release/truefork.node` })
-const files = compiledTests().filter((path) => !isLong(path))
+const files = compiledTests().filter(isSample)
 const { passed, failed } = tapTests({ folder, files })
 console.log(`built by cmake-js: ${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1

@@ -1,4 +1,5 @@
-// Compiles and links the addon for macOS, on any machine: zig brings the headers. It is not run.
+// Compiles and links the addon for macOS, on any machine: zig brings the headers. It is not run. Arguments: targets;
+// default: both.
 import { mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { arch, platform } from 'node:os'
@@ -29,7 +30,8 @@ const options = [
 
 mkdirSync(join(root, 'out/darwin'), { recursive: true })
 let failed = false
-for (const target of ['aarch64-macos', 'x86_64-macos']) {
+const targets = process.argv.length > 2 ? process.argv.slice(2) : ['aarch64-macos', 'x86_64-macos']
+for (const target of targets) {
   const link = ['-shared', '-undefined', 'dynamic_lookup', '-o', `out/darwin/${target}.node`]
   const args = ['c++', '-target', target, ...options, ...link, ...listedSources('darwin')]
   const failure = status(zig, args, {

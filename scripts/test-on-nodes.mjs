@@ -1,9 +1,9 @@
 // Runs the compiled tests, with the one addon that was built, on every release of Node that we support.
-// --short leaves out those that repeat themselves for long.
+// --short leaves out those that repeat themselves for long, or tell the same on every release.
 
 import { arch, platform } from 'node:os'
 import { join } from 'node:path'
-import { compiledTests, isLong } from './support/files.mjs'
+import { compiledTests, isLong, isOfOneNode } from './support/files.mjs'
 import { npmPackage } from './support/npm-package.mjs'
 import { tapTests } from './support/tap-tests.mjs'
 
@@ -13,7 +13,8 @@ const releases = ['20.20.2', '22.23.3', '24.21.0', '26.10.0']
 const major = (version) => version.split('.')[0]
 const others = releases.filter((release) => major(release) !== major(process.versions.node))
 
-const files = process.argv.includes('--short') ? compiledTests().filter((path) => !isLong(path)) : compiledTests()
+const isChosen = process.argv.includes('--short') ? (path) => !isLong(path) && !isOfOneNode(path) : () => true
+const files = compiledTests().filter(isChosen)
 const rows = others.map((release) => {
   console.log(`\nNode ${release}`)
   const node = join(npmPackage(`node-${platform()}-${arch()}`, release), 'bin', 'node')

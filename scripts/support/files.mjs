@@ -24,6 +24,16 @@ export function compiledTests() {
 export const isLong = (path) =>
   /\/(soak|leaks|pty-leaks|exit-watch|fork-all-(exit|failures|leaks)|fork-(exit|memory))\.test\.js$/.test(path)
 
+/** Whether what a test tells is the same on every release of Node, and takes its time. */
+export const isOfOneNode = (path) =>
+  /\/(docs|package|doctor|hazards\/(uninterruptible-io|unstoppable-thread))\.test\.js$/.test(path)
+
+/** A few tests of each part: enough to tell whether an addon was built as it should be. */
+export const isSample = (path) =>
+  /\/(exec|spawn|spawn-promises|wait|signals|sockets|pty|fork|fork-all|multiprocessing\/(lock|pipe|pool))\.test\.js$/.test(
+    path,
+  )
+
 /** The sources that binding.gyp lists for a platform. But for its comments it is a literal of JavaScript's, too. */
 export function listedSources(platform, target_arch = process.arch) {
   const text = readFileSync(join(root, 'binding.gyp'), 'utf8').replace(/^ *#.*$/gm, '')
