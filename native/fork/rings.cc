@@ -144,13 +144,21 @@ descriptor_outcome twin_ring(descriptor_table& table, int fd, uint64_t inode, bo
   const bool plain = is_plain(table.text.items);
   const auto submissions = static_cast<uint32_t>(number_at(table.text.items, "SqMask:", 0) + 1);
   if (plain && !idle) return failed(step, -EAGAIN);
-  if (plain && find_map(table, inode, ring_offset) == nullptr) {
+  const auto is_mapped = [&table, inode] {
+    return find_map(table, inode, ring_offset) != nullptr && find_map(table, inode, entries_offset) != nullptr;
+  };
+  if (plain && !is_mapped()) {
     const int failure = read_ring_maps(table);
     if (failure != 0) return failed("read", failure);
   }
+  if (!plain || !is_mapped()) {
+    if (table.share_rings) return done;
+    // Without its memory a ring is just being made or given up, with the event loop of a Worker: a moment later it
+    // isn't.
+    return failed(step, plain ? -EAGAIN : -EBUSY);
+  }
   const ring_map* const ring = find_map(table, inode, ring_offset);
   const ring_map* const entries = find_map(table, inode, entries_offset);
-  if (!plain || ring == nullptr || entries == nullptr) return table.share_rings ? done : failed(step, -EBUSY);
 
   ring_params params;
   const long replacement = make_ring(*ring, submissions, params);
