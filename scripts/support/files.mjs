@@ -24,9 +24,11 @@ export function compiledTests() {
 export const isLong = (path) =>
   /\/(soak|leaks|pty-leaks|exit-watch|fork-all-(exit|failures|leaks)|fork-(exit|memory))\.test\.js$/.test(path)
 
-/** Whether what a test tells is the same on every release of Node, and takes its time. */
-export const isOfOneNode = (path) =>
-  /\/(docs|package|doctor|hazards\/(uninterruptible-io|unstoppable-thread))\.test\.js$/.test(path)
+/** Whether what a test tells hangs on the release of Node: on its threads, its heap, its internals. */
+export const isOfEachNode = (path) =>
+  /\/(at-fork|fork[^/]*|inspector|diagnose|multiprocessing\/(process|process-fork|pool|lock|pipe|queue))\.test\.js$/.test(
+    path,
+  )
 
 /** A few tests of each part: enough to tell whether an addon was built as it should be. */
 export const isSample = (path) =>
