@@ -24,7 +24,8 @@ class AtomicsLock {
 function explainStandstill(pid: number): string {
   for (;;) {
     const { threads, summary } = diagnose(pid)
-    if (threads[0]?.lock) return summary
+    const [main] = threads
+    if (main?.state === 'S' && main.lock?.kind === 'atomics') return summary
   }
 }
 
