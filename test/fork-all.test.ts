@@ -32,11 +32,12 @@ const threads = `
     const niceness = fs.readFileSync('/proc/self/task/' + tid + '/stat', 'utf8').split(') ')[1].split(' ')[16]
     return ['Name', 'SigBlk', 'Cpus_allowed_list'].map(field).concat(niceness).join(' ')
   }).sort()
-  // A thread has its own signal mask again once it has returned to where it was stopped.
+  // A thread has its own signal mask again once it has returned to where it was stopped; and the child's inspector gets
+  // a thread of its own, so that the copied one ends and may be gone between its being listed and its being read.
   const settled = (expected) => {
     const deadline = Date.now() + 10_000
-    let seen
-    do seen = threads()
+    let seen = []
+    do try { seen = threads() } catch (error) { if (!['ENOENT', 'ESRCH'].includes(error.code)) throw error }
     while (seen.join() !== expected.join() && Date.now() < deadline)
     return seen
   }
