@@ -3,10 +3,8 @@ import { AtFork } from './at-fork'
 import { binding } from './binding'
 import { ForkHazardError, invalidArgType, invalidArgValue, outOfRange, PosixError } from './errors'
 import { leaveWithoutThreads, mendChildState, mendParentState } from './safety/child-state'
-import { detachFromParent, endWorkers } from './safety/detach'
 import { findHazards, type Hazard, type HazardId, type HazardReport, hazardIds, metHazard } from './safety/hazards'
 import { debuggerSockets } from './safety/inspector'
-import { findParentWork } from './safety/parent-work'
 import { listThreads, named } from './safety/threads'
 import { toInt32, toOptions } from './validate'
 
@@ -44,55 +42,32 @@ type CheckedOptions = { [Key in keyof ForkOptions]-?: NonNullable<ForkOptions[Ke
  * there. Platforms: all. Source: fork(2), POSIX.
  */
 export function fork(options?: ForkOptions): number {
+  const [pid, hooks] = forkBetweenHooks(options, false)
+  if (pid === 0) hooks.inChild()
+  return pid
+}
+
+/**
+ * What every fork is, but for the child's hooks, which are left to the caller.
+ *
+ * @param isSilent true: the child's event loop forgets its parent's work
+ */
+export function forkBetweenHooks(options: ForkOptions | undefined, isSilent: boolean): [pid: number, hooks: AtFork] {
   const checkedOptions = toForkOptions(options)
   const hooks = new AtFork()
   hooks.before()
   let pid: number
   try {
-    pid = copyProcess(checkedOptions)
+    pid = copyProcess(checkedOptions, isSilent)
   } catch (error) {
     hooks.cancel()
     throw error
   }
-  if (pid === 0) hooks.inChild()
-  else hooks.inParent(pid)
-  return pid
+  if (pid !== 0) hooks.inParent(pid)
+  return [pid, hooks]
 }
 
-/**
- * Makes a child that runs one function from its event loop, and nothing of what its parent was at: it never returns
- * there. The function must end the process.
- *
- * @returns the child's pid
- * @throws as {@link fork}; ERR_FEATURE_UNAVAILABLE_ON_PLATFORM where what the parent is at can't be found
- */
-export function forkToRun(run: () => void): number {
-  // What the parent has still to write the child forgets.
-  const checkedOptions = toForkOptions({ accept: ['pending-writes'] })
-  findParentWork()
-  const hooks = new AtFork()
-  hooks.before()
-  let pid: number
-  try {
-    pid = copyProcess(checkedOptions, true)
-  } catch (error) {
-    hooks.cancel()
-    throw error
-  }
-  if (pid !== 0) {
-    hooks.inParent(pid)
-    return pid
-  }
-  const isInTimers = detachFromParent()
-  binding.runOnly(() => {
-    endWorkers()
-    hooks.inChild()
-    run()
-  }, isInTimers)
-  for (;;); // V8 looks for what stops it at each turn
-}
-
-function copyProcess(checkedOptions: CheckedOptions, isSilent = false): number {
+function copyProcess(checkedOptions: CheckedOptions, isSilent: boolean): number {
   const { threads, drainMs } = checkedOptions
   refuseUnlessAccepted(checkedOptions)
   const shareRings = tolerates(checkedOptions, 'io-uring')

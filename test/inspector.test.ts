@@ -200,6 +200,7 @@ t.test('nor does it stay at one that it comes to before its sessions have ended'
   await parent.ready()
   await client.send('Debugger.enable')
   const lineNumber = lines.findIndex((line) => line.includes('mendChildState)(')) // reached by a child alone
+  t.not(lineNumber, -1)
   await client.send('Debugger.setBreakpointByUrl', { url: pathToFileURL(file).href, lineNumber })
   const pid = await client.evaluate('go()')
   t.equal(await parent.line(), 'forked')
@@ -242,7 +243,7 @@ t.test('SIGUSR1 opens it in a child, whatever port its parent has', { skip }, as
 t.test('so has a child that runs one function and nothing of what its parent was at', { skip }, async (t) => {
   const parent = Debuggee.start(
     t,
-    `const { forkToRun } = require(${JSON.stringify(join(root, 'dist', 'fork.js'))})
+    `const { forkToRun } = require(${JSON.stringify(join(root, 'dist', 'multiprocessing', 'fork-to-run.js'))})
     globalThis.run = () => forkToRun(() => { say('runs', inspector.url()); setInterval(() => {}, 1000) })`,
     inspect,
   )

@@ -1,6 +1,6 @@
 // What a fork costs here: timed on this process, estimated for another by its memory.
-import { readFileSync } from 'node:fs'
 import { _exit, fork } from '../fork'
+import { numberIn, textOf } from '../safety/probes/kernel-text'
 import { posix_spawnp } from '../spawn'
 import { waitpid } from '../wait'
 
@@ -26,12 +26,11 @@ interface Memory {
 
 /** What /proc/PID/status tells of a process's memory; 0 where it doesn't. */
 function memoryOf(pid: number): Memory {
-  let status = ''
-  try {
-    status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  } catch {} // macOS, or it has ended
-  const field = (name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status)?.[1] ?? 0)
-  return { anonymousKilobytes: field('RssAnon'), pageTableKilobytes: field('VmPTE') }
+  const status = textOf(`/proc/${pid}/status`) // nothing on macOS, or where it has ended
+  return {
+    anonymousKilobytes: numberIn(status, 'RssAnon') ?? 0,
+    pageTableKilobytes: numberIn(status, 'VmPTE') ?? 0,
+  }
 }
 
 /** Times forks of this process, which the caller has found fit for it. */

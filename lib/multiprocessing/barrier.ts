@@ -3,6 +3,7 @@ import { throwIfAborted } from '../abort'
 import { binding, type SharedBlock } from '../binding'
 import { outOfRange } from '../errors'
 import { toFunction, toInt32, toOptions } from '../validate'
+import { wordOfPlace } from './block-layout'
 import { BrokenBarrierError } from './broken-barrier-error'
 import { Arrived, allocated, SharedObject, uncloneable, whenArrived } from './shared-object'
 import type { Luggage } from './transfer'
@@ -24,9 +25,6 @@ export interface BarrierOptions {
   timeoutMs?: number | undefined
 }
 
-const placesOffset = 64
-const placeSize = 16
-const wordInPlace = 8
 const generationOffset = 32
 const mostParties = 2 ** 16
 
@@ -151,7 +149,7 @@ class Party implements Waitable {
   }
 
   get offset(): number {
-    return this.#place === undefined ? generationOffset : placesOffset + this.#place * placeSize + wordInPlace
+    return this.#place === undefined ? generationOffset : wordOfPlace(this.#place)
   }
 
   attempt(patience: number): number {

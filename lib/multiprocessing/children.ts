@@ -4,6 +4,7 @@ import { constants } from 'node:os'
 import { binding } from '../binding'
 import { PosixError } from '../errors'
 import { found } from '../exit-watch'
+import { sleepSync } from '../sleep-sync'
 import { waitstatusToExitcode } from '../status'
 
 /** A child of another process, which tells of it. */
@@ -122,11 +123,9 @@ export function endDaemons(): void {
   const deadline = performance.now() + graceMs
   while (daemons.some((daemon) => daemon.poll() === undefined)) {
     if (performance.now() > deadline) for (const daemon of daemons) trySignal(daemon, constants.signals.SIGKILL)
-    Atomics.wait(pause, 0, 0, 2)
+    sleepSync(2)
   }
 }
-
-const pause = new Int32Array(new SharedArrayBuffer(4))
 
 function trySignal(child: Child, signal: number): void {
   try {

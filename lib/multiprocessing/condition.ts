@@ -4,15 +4,13 @@ import { throwIfAborted } from '../abort'
 import { binding } from '../binding'
 import { checked, invalidArgType, outOfRange, PosixError } from '../errors'
 import { toFunction, toInt32 } from '../validate'
+import { wordOfPlace } from './block-layout'
 import { Lock } from './lock'
 import { RLock } from './rlock'
 import { Arrived, allocated, type PackedPart, SharedObject, whenArrived } from './shared-object'
 import { type Luggage, transfer } from './transfer'
 import { busyWith, type Patience, toPatience, toTimeout, type Waitable, waitAsync, waitSync } from './waiting'
 
-const placesOffset = 64
-const placeSize = 16
-const wordInPlace = 8
 const waiting = 1
 const everyone = 2 ** 31 - 1
 
@@ -175,7 +173,7 @@ class Waiter implements Waitable {
   }
 
   get offset(): number {
-    return placesOffset + this.#place * placeSize + wordInPlace
+    return wordOfPlace(this.#place)
   }
 
   attempt(): number {

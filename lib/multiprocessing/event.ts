@@ -1,9 +1,8 @@
 // multiprocessing.Event
 import { binding } from '../binding'
+import { wordOffset } from './block-layout'
 import { Arrived, allocated, SharedObject, whenArrived } from './shared-object'
 import { type Patience, toPatience, toTimeout, type Waitable, waitAsync, waitSync } from './waiting'
-
-const wordOffset = 8
 
 /**
  * A flag that processes can wait for. Whoever waits when it is set goes on, even if it is cleared at once.

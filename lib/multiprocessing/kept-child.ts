@@ -1,6 +1,7 @@
 // A child that this module waits for by itself: no wait of the program's takes it.
 import { binding } from '../binding'
 import { found } from '../exit-watch'
+import { sleepSync } from '../sleep-sync'
 
 /** The wait status; null: somebody has taken it all the same; undefined: it runs. */
 export function reapKept(child: number): number | null | undefined {
@@ -14,11 +15,9 @@ export function waitForKept(child: number): number | null {
   for (;;) {
     const status = reapKept(child)
     if (status !== undefined) return status
-    Atomics.wait(pause, 0, 0, 1)
+    sleepSync(1)
   }
 }
-
-const pause = new Int32Array(new SharedArrayBuffer(4))
 
 /** The same, once it has ended. */
 export function endOfKept(child: number): Promise<number | null> {

@@ -1,7 +1,7 @@
 // The start method 'fork': the child is a copy of this process, and runs its target in that memory.
 import { AsyncResource } from 'node:async_hooks'
-import { forkToRun } from '../fork'
 import { enterChild, runTarget } from './child-main'
+import { forkToRun } from './fork-to-run'
 import { importExport } from './import-export'
 import type { Job, Launcher } from './launcher'
 

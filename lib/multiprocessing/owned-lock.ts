@@ -1,12 +1,12 @@
 // What Lock and RLock have in common.
 import { binding, type SharedBlock } from '../binding'
 import { PosixError } from '../errors'
-import { toFunction } from '../validate'
+import { wordOffset } from './block-layout'
 import { noteHeld, noteReleased } from './held-locks'
 import { SharedObject } from './shared-object'
-import { type Patience, timedOut, toPatience, toTimeout, type Waitable, waitAsync, waitSync } from './waiting'
+import { type Patience, toPatience, toTimeout, type Waitable, waitAsync, waitSync } from './waiting'
+import { withAcquired } from './with-acquired'
 
-const wordOffset = 8
 const ownerDied = 1
 
 export abstract class OwnedLock extends SharedObject {
@@ -73,14 +73,8 @@ export abstract class OwnedLock extends SharedObject {
    * @throws what `body` throws, and what acquire does
    * @throws PosixError ETIMEDOUT: the time is over, and `body` wasn't called
    */
-  async using<Result>(body: () => Result | PromiseLike<Result>, patience?: Patience): Promise<Result> {
-    toFunction(body, 'body')
-    if (!(await this.acquire(patience))) throw timedOut()
-    try {
-      return await body()
-    } finally {
-      this.release()
-    }
+  using<Result>(body: () => Result | PromiseLike<Result>, patience?: Patience): Promise<Result> {
+    return withAcquired(this, body, patience)
   }
 
   /** Whether any thread of any process holds it. */

@@ -1,6 +1,7 @@
 // A call that waits: until it is settled, its signal aborts, or its time is over.
 import { onAbort } from '../abort'
 import { abortError } from '../errors'
+import { longestTimer } from './longest-timer'
 
 export interface Limits {
   signal?: AbortSignal | undefined
@@ -72,6 +73,3 @@ export class Pending<Result> {
     this.#forgetSignal()
   }
 }
-
-/** setTimeout takes no more; it comes at once then. */
-const longestTimer = 2 ** 31 - 1

@@ -7,6 +7,7 @@ import { toBoolean, toOptions } from '../validate'
 import { Child, holdLoop } from './children'
 import { importsModules, nextPath, ownIdentity, ownName, type ProcessIdentity } from './current'
 import type { ExportedFunction, Job, StartMethod } from './launcher'
+import { longestTimer } from './longest-timer'
 import { isCurrent, setCurrent } from './own-process'
 import { launcherOf } from './start-methods'
 
@@ -219,8 +220,6 @@ export class Process<Args extends unknown[] = unknown[]> {
     if (this.#isClosed) throw invalidState('the Process is closed')
   }
 }
-
-const longestTimer = 2 ** 31 - 1
 
 if (isMainThread) noteWorkers()
 

@@ -1,11 +1,12 @@
 // multiprocessing.Semaphore and BoundedSemaphore
 import { binding, type SharedBlock } from '../binding'
 import { outOfRange, PosixError } from '../errors'
-import { toFunction, toInt32 } from '../validate'
+import { toInt32 } from '../validate'
+import { wordOffset } from './block-layout'
 import { Arrived, allocated, SharedObject, whenArrived } from './shared-object'
-import { type Patience, timedOut, toPatience, toTimeout, type Waitable, waitAsync, waitSync } from './waiting'
+import { type Patience, toPatience, toTimeout, type Waitable, waitAsync, waitSync } from './waiting'
+import { withAcquired } from './with-acquired'
 
-const wordOffset = 8
 const mostPermits = 2 ** 30 - 1
 
 /**
@@ -75,14 +76,8 @@ export class Semaphore extends SharedObject {
   }
 
   /** Calls a function that has a permit; as Lock's. */
-  async using<Result>(body: () => Result | PromiseLike<Result>, patience?: Patience): Promise<Result> {
-    toFunction(body, 'body')
-    if (!(await this.acquire(patience))) throw timedOut()
-    try {
-      return await body()
-    } finally {
-      this.release()
-    }
+  using<Result>(body: () => Result | PromiseLike<Result>, patience?: Patience): Promise<Result> {
+    return withAcquired(this, body, patience)
   }
 }
 

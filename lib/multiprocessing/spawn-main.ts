@@ -1,7 +1,8 @@
 // The program of a child that was spawned: reads its job from descriptor 3, and does it.
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, readSync } from 'node:fs'
 import { binding } from '../binding'
 import { runTarget } from './child-main'
+import { emptyStdin } from './empty-stdin'
 import { runJob } from './run-job'
 
 const jobFd = 3
@@ -12,13 +13,6 @@ function readJob(): Buffer {
   for (let filled = 0; filled < bytes.length; ) filled += readSync(jobFd, bytes, filled, bytes.length - filled, filled)
   closeSync(jobFd)
   return bytes
-}
-
-function emptyStdin(): void {
-  const fd = openSync('/dev/null', 'r')
-  if (fd === 0) return
-  binding.dup2(fd, 0)
-  closeSync(fd)
 }
 
 /** A child of this process is to share it, too: nothing here tells that both ends of a pipe are another's as well. */

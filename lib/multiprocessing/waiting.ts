@@ -5,6 +5,7 @@ import { constants } from 'node:os'
 import { onAbort, throwIfAborted, toAbortSignal } from '../abort'
 import { type Attempt, binding, type SharedBlock, type WordWatch } from '../binding'
 import { abortError, invalidArgType, outOfRange, PosixError } from '../errors'
+import { longestTimer } from './longest-timer'
 
 /** How long to wait: milliseconds, or those and a signal that gives it up. */
 export type Patience = number | WaitOptions | undefined
@@ -42,7 +43,6 @@ export function busyWith(word: number): Attempt {
 export function looksForTheDead(patience: number): boolean {
   return (patience & looksForDead) !== 0
 }
-const longestTimer = 2 ** 31 - 1
 
 // Milliseconds between two tries without a wake-up.
 const firstPause = 10
@@ -88,11 +88,6 @@ export function waitSync(waitable: Waitable, timeoutMs: number, wouldHang = () =
     patience = sleep(waitable, found - busy, Math.min(pause, left)) ? hasSlept | looksForDead : hasSlept
     if ((patience & looksForDead) !== 0) pause = Math.min(pause * 2, longestPause)
   }
-}
-
-/** The time was over before a function could be called. */
-export function timedOut(): PosixError {
-  return new PosixError(-constants.errno.ETIMEDOUT, 'acquire')
 }
 
 /** True if it slept for so long. */

@@ -1,11 +1,12 @@
 // A forked child that has nothing to do with what its parent was at: what the parent's program had itself told about is
 // taken away here, in JavaScript; native/fork/silence.cc has done so for the event loop.
-import { closeSync, createReadStream, openSync, type ReadStream } from 'node:fs'
+import { createReadStream, type ReadStream } from 'node:fs'
 import type { Agent } from 'node:http'
 import { inspect } from 'node:util'
 import type { Worker } from 'node:worker_threads'
 import { binding } from '../binding'
 import { forgetWaits } from '../exit-watch'
+import { emptyStdin } from '../multiprocessing/empty-stdin'
 import { forgetReadiness } from '../multiprocessing/readiness'
 import { forgetSharedWaits } from '../multiprocessing/waiting'
 import { forgetParentWork } from './parent-work'
@@ -44,7 +45,7 @@ export function detachFromParent(): boolean {
   const isInTimers = forgetParentWork()
   leaveChannel()
   leaveConnections()
-  emptyStdin()
+  replaceStdin()
   endWithoutParent()
   return isInTimers
 }
@@ -103,13 +104,9 @@ function leaveConnections(): void {
   if (dispatcher !== undefined) holder[key] = new (dispatcher.constructor as new () => object)()
 }
 
-/** As Python has it, nothing is read there: parent and child would each get a part. */
-function emptyStdin(): void {
-  const fd = openSync('/dev/null', 'r')
-  if (fd !== 0) {
-    binding.dup2(fd, 0)
-    closeSync(fd)
-  }
+/** The parent's stream goes, too. */
+function replaceStdin(): void {
+  emptyStdin()
   let stdin: ReadStream | undefined
   Object.defineProperty(process, 'stdin', {
     get() {

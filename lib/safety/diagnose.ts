@@ -10,6 +10,7 @@ import { ThreadsByTid } from '../diagnosis/threads-by-tid'
 import { findDeadlocks, isUnmoved, type Reason, type SeenThread } from '../diagnosis/verdict'
 import { adviceFor, describeThread, labelOf } from '../diagnosis/words'
 import { outOfRange, PosixError } from '../errors'
+import { sleepSync } from '../sleep-sync'
 import { toInt32 } from '../validate'
 
 export type { LockKind, LockWait } from '../diagnosis/locks'
@@ -130,7 +131,7 @@ const msBetweenLooks = 30
 
 /** The second look, of the locks alone: why which threads will never go on. */
 function lookAgain(view: ProcessView, record: RawForkRecord | null, first: SeenThread[]): Map<number, Reason> {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, msBetweenLooks)
+  sleepSync(msBetweenLooks)
   const threads = view.threads()
   const byTid = new ThreadsByTid(view, threads, record)
   const unmoved = first.filter((seen) => {

@@ -1,15 +1,15 @@
 // Hazards of what is open: the child has the same sockets, files and rings.
 import { binding, type RawDescriptor } from '../../binding'
-import { type FdInfo, fdTable } from '../../fd-table'
+import type { FdInfo } from '../../fd-table'
 import { debuggerSockets } from '../inspector'
 import { counted, listed, type Situation } from '../situation'
 import { textOf } from './kernel-text'
 
-export function pendingWrites(): string | undefined {
+export function pendingWrites(situation: Situation): string | undefined {
   const pending = binding.pendingWrites()
   if (pending.length === 0) return undefined
-  const table = fdTable()
-  const places = pending.map(({ fd, size }) => `${counted(size, 'byte')} to ${where(fd, table)}`)
+  const { descriptors } = situation // read here, as few forks come to it
+  const places = pending.map(({ fd, size }) => `${counted(size, 'byte')} to ${where(fd, descriptors)}`)
   return `parent and child would both send what this process has still to write: ${listed(places)}`
 }
 

@@ -1,5 +1,6 @@
 // Hazards of locks that nobody in the child would give back.
 import { binding } from '../../binding'
+import { sleepSync } from '../../sleep-sync'
 import { heldMutexes } from '../locks'
 import { counted, type Finding, listed, type Situation } from '../situation'
 import { named } from '../threads'
@@ -35,7 +36,7 @@ export function nativeLockHeld({ threads }: Situation): Finding | undefined {
   const look = () => binding.lockWaits(tids).filter(({ owner }) => owner !== self)
   const early = look()
   if (early.length === 0) return undefined
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, momentMs)
+  sleepSync(momentMs)
   const held = look().filter((wait) =>
     early.some(({ waiter, owner }) => waiter === wait.waiter && owner === wait.owner),
   )
