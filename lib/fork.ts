@@ -2,7 +2,7 @@
 import { AtFork } from './at-fork'
 import { binding } from './binding'
 import { ForkHazardError, invalidArgType, invalidArgValue, outOfRange, PosixError } from './errors'
-import { leaveWithoutThreads, mendChildState, mendParentState } from './safety/child-state'
+import { leaveWithoutThreads, mendChildState, mendParentState, prepareChildState } from './safety/child-state'
 import { findHazards, type Hazard, type HazardId, type HazardReport, hazardIds, metHazard } from './safety/hazards'
 import { debuggerSockets } from './safety/inspector'
 import { listThreads, named } from './safety/threads'
@@ -70,6 +70,7 @@ export function forkBetweenHooks(options: ForkOptions | undefined, isSilent: boo
 function copyProcess(checkedOptions: CheckedOptions, isSilent: boolean): number {
   const { threads, drainMs } = checkedOptions
   refuseUnlessAccepted(checkedOptions)
+  prepareChildState(threads)
   const shareRings = tolerates(checkedOptions, 'io-uring')
   const listeners = debuggerSockets()
   let [pid, tid, failedStep] = binding.fork(threads === 'all', drainMs, shareRings, listeners, isSilent)

@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import { binding } from '../binding'
 import { mendInspector } from './inspector'
 import { startedSingleThreaded } from './probes/threads'
-import { mendMathRandom, mendNewContexts, useUpRandomStock } from './random'
+import { mendMathRandom, mendNewContexts, rehearseRandomStock, useUpRandomStock, watchNewContexts } from './random'
 import type { Threads } from './situation'
 
 /** Node's internals that end a process: undocumented, but patched by others since long. */
@@ -15,6 +15,17 @@ interface NodeProcess {
 }
 
 const internals = process as unknown as NodeProcess
+
+/** Before the fork: what would take the child long. */
+export function prepareChildState(threads: Threads): void {
+  if (mendsNewContexts(threads)) watchNewContexts()
+  if (threads === 'all') rehearseRandomStock()
+}
+
+/** A child without its threads is to allocate as little as it can before it execs: a collection may never end there. */
+function mendsNewContexts(threads: Threads): boolean {
+  return threads === 'all' || startedSingleThreaded()
+}
 
 /**
  * Mends what Node read once and keeps: process.pid, seeds and stocks of random numbers; and what serves the parent's
@@ -31,8 +42,7 @@ export function mendChildState(threads: Threads): void {
   })
   if (threads === 'all') mendInspector()
   mendMathRandom()
-  // A child without its threads is to allocate as little as it can before it execs: a collection may never end there.
-  if (threads === 'all' || startedSingleThreaded()) mendNewContexts()
+  if (mendsNewContexts(threads)) mendNewContexts()
   if (threads === 'all') useUpRandomStock()
 }
 

@@ -44,7 +44,10 @@ export function inspectorUrl(): string | undefined {
   return inspector()?.url()
 }
 
-/** Undefined where Node was built without it. */
+let loaded: typeof import('node:inspector') | undefined
+
+/** Undefined where Node was built without it. Loaded by the parent at its first fork, for its children too. */
 function inspector(): typeof import('node:inspector') | undefined {
-  return process.features.inspector ? require('node:inspector') : undefined
+  if (loaded === undefined && process.features.inspector) loaded = require('node:inspector')
+  return loaded
 }

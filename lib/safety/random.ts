@@ -9,23 +9,46 @@ const { hrtime } = process
 /** What Node's crypto keeps in stock: this many UUIDs, and this many numbers for randomInt. */
 const stock = { uuids: 128, integers: 1024 }
 
+let hasRehearsed = false
+
+/** In the parent: a child that were the first to use up a stock would spend milliseconds on compiling what does it. */
+export function rehearseRandomStock(): void {
+  if (hasRehearsed || !mayHaveRandomStock()) return
+  hasRehearsed = true
+  useUpRandomStock()
+}
+
+function mayHaveRandomStock(): boolean {
+  const { moduleLoadList } = process as unknown as { moduleLoadList?: readonly string[] }
+  return moduleLoadList === undefined || moduleLoadList.includes('NativeModule internal/crypto/random')
+}
+
 /**
  * Uses up this process's stock of cryptographic random numbers, so that the other of the two alone goes on with it.
  * OpenSSL itself notices a fork.
  */
 export function useUpRandomStock(): void {
-  const { moduleLoadList } = process as unknown as { moduleLoadList?: readonly string[] }
-  if (moduleLoadList !== undefined && !moduleLoadList.includes('NativeModule internal/crypto/random')) return
+  if (!mayHaveRandomStock()) return
   const { randomInt, randomUUID } = require('node:crypto') as typeof import('node:crypto')
   for (let i = 0; i < stock.uuids; i++) randomUUID()
   for (let i = 0; i < stock.integers; i++) randomInt(2)
 }
+
+let seedsNewContexts = false
+let watchesNewContexts = false
 
 /**
  * Gives contexts that the child makes from now on a Math.random of their own: V8 would seed them from a generator that
  * the parent has, too, unless a flag says otherwise. The flag is for one context, as all would have the same numbers.
  */
 export function mendNewContexts(): void {
+  seedsNewContexts = true
+}
+
+/** In the parent, before its first fork: puts in place what seeds the children's contexts, and does nothing till then. */
+export function watchNewContexts(): void {
+  if (watchesNewContexts) return
+  watchesNewContexts = true
   const vm = require('node:vm') as typeof import('node:vm')
   wrap(vm, 'createContext', (context) => {
     // V8 seeds a context when it first draws there: now, before the flag is gone. A Math of the user's is left alone,
@@ -45,6 +68,7 @@ function wrap<Key extends string>(
 ): void {
   const original = holder[name]
   holder[name] = function (this: unknown, ...args: never[]) {
+    if (!seedsNewContexts) return original.apply(this, args)
     const draw = smallFastCounter()
     setFlagsFromString(`--random-seed=${draw() >>> 1 || 1}`) // 0 would be no seed
     try {

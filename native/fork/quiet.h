@@ -41,6 +41,12 @@ TRUEFORK_READS_ANY_MEMORY inline void write_at(uint64_t address, const Value& va
   reinterpret_cast<anywhere<Value>*>(address)->value = value;
 }
 
+// Has 128 bytes brought nearer; never a fault, wherever the address may lie.
+inline void prefetch(uint64_t address) noexcept {
+  __builtin_prefetch(reinterpret_cast<const void*>(address));
+  __builtin_prefetch(reinterpret_cast<const void*>(address + 64));
+}
+
 // Retries what a signal interrupted; of close(2) the caller must keep away.
 template <typename... Arguments>
 inline long call(long number, Arguments... arguments) noexcept {

@@ -168,8 +168,9 @@ shared_memory_at_fork::shared_memory_at_fork() : lock_(all().mutex) {
 }
 
 void shared_memory_at_fork::in_child() noexcept {
-  const platform::thread_mark self = platform::own_process();
-  for_each_segment([self](shared_segment& segment) {
+  platform::thread_mark self = 0;  // asked only if there is a segment: most programs have none
+  for_each_segment([&self](shared_segment& segment) {
+    if (self == 0) self = platform::own_process();
     segment.share();
     segment.header().add_process(self);
     segment.header().arriving.fetch_sub(1);
