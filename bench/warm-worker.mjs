@@ -2,12 +2,13 @@
 // "With modules" is a worker that needs TypeScript's compiler, 9 MB of JavaScript, before it can begin.
 import { fork as forkModule } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, readSync, writeSync } from 'node:fs'
+import { closeSync, readSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { _exit, fork, pipe, waitpid } from 'truefork'
 import { ForkServer } from 'truefork/multiprocessing'
+import { sayHere } from './support/first-line.mjs'
 import { alternate, compared, machineFacts, median } from './support/measure.mjs'
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
@@ -16,10 +17,12 @@ const rounds = 25
 
 function byFork() {
   const [readEnd, writeEnd] = pipe()
+  sayHere([writeEnd]) // warm is what its parent has done before
+  readSync(readEnd, Buffer.alloc(5))
   const start = performance.now()
   const pid = fork()
   if (pid === 0) {
-    writeSync(writeEnd, 'here\n')
+    sayHere([writeEnd])
     _exit(0)
   }
   readSync(readEnd, Buffer.alloc(5))

@@ -51,21 +51,15 @@ export class AtFork {
       }
     } finally {
       this.#ready = lastFirst.slice(0, begun).reverse()
-      if (begun < lastFirst.length) this.cancel()
+      if (begun < lastFirst.length) this.after(-1)
     }
   }
 
-  inParent(pid: number): void {
-    for (const { afterInParent } of this.#ready) callAfter(() => afterInParent?.(pid))
-  }
-
-  inChild(): void {
-    for (const { afterInChild } of this.#ready) callAfter(() => afterInChild?.())
-  }
-
-  /** There will be no child. */
-  cancel(): void {
-    this.inParent(-1)
+  /** @param pid what fork returned in this process; -1: there will be no child */
+  after(pid: number): void {
+    for (const { afterInParent, afterInChild } of this.#ready) {
+      callAfter(() => (pid === 0 ? afterInChild?.() : afterInParent?.(pid)))
+    }
   }
 }
 

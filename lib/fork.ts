@@ -2,7 +2,7 @@
 import { AtFork } from './at-fork'
 import { binding } from './binding'
 import { ForkHazardError, invalidArgType, invalidArgValue, outOfRange, PosixError } from './errors'
-import { leaveWithoutThreads, mendChildState, mendParentState, prepareChildState } from './safety/child-state'
+import { leaveWithoutThreads, mendState, prepareChildState } from './safety/child-state'
 import { findHazards, type Hazard, type HazardId, type HazardReport, hazardIds, metHazard } from './safety/hazards'
 import { debuggerSockets } from './safety/inspector'
 import { listThreads, named } from './safety/threads'
@@ -43,7 +43,7 @@ type CheckedOptions = { [Key in keyof ForkOptions]-?: NonNullable<ForkOptions[Ke
  */
 export function fork(options?: ForkOptions): number {
   const [pid, hooks] = forkBetweenHooks(options, false)
-  if (pid === 0) hooks.inChild()
+  if (pid === 0) hooks.after(pid)
   return pid
 }
 
@@ -60,10 +60,10 @@ export function forkBetweenHooks(options: ForkOptions | undefined, isSilent: boo
   try {
     pid = copyProcess(checkedOptions, isSilent)
   } catch (error) {
-    hooks.cancel()
+    hooks.after(-1)
     throw error
   }
-  if (pid !== 0) hooks.inParent(pid)
+  if (pid !== 0) hooks.after(pid)
   return [pid, hooks]
 }
 
@@ -79,12 +79,9 @@ function copyProcess(checkedOptions: CheckedOptions, isSilent: boolean): number 
     ;[pid, tid, failedStep] = binding.fork(threads === 'all', -1, shareRings, listeners, isSilent)
   }
   if (failedStep !== null) throw forkError(pid, failedStep, tid, checkedOptions)
-  if (pid !== 0) {
-    mendParentState(threads)
-    return pid
-  }
-  mendChildState(threads)
-  if (threads === 'caller') leaveWithoutThreads()
+  const isChild = pid === 0
+  mendState(threads, isChild)
+  if (isChild && threads === 'caller') leaveWithoutThreads()
   return pid
 }
 

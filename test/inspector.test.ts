@@ -193,13 +193,13 @@ t.test('the child stops at no breakpoint, and no step, of its parent', { skip },
 })
 
 t.test('nor does it stay at one that it comes to before its sessions have ended', { skip }, async (t) => {
-  const file = join(root, 'dist', 'fork.js')
+  const file = join(root, 'dist', 'safety', 'child-state.js')
   const lines = readFileSync(file, 'utf8').split('\n')
   const parent = Debuggee.start(t, `child = () => say('forked')`, inspect)
   const client = await parent.attach()
   await parent.ready()
   await client.send('Debugger.enable')
-  const lineNumber = lines.findIndex((line) => line.includes('mendChildState)(')) // reached by a child alone
+  const lineNumber = lines.findIndex((line) => line.includes(`(process, 'pid'`)) // reached by a child alone
   t.not(lineNumber, -1)
   await client.send('Debugger.setBreakpointByUrl', { url: pathToFileURL(file).href, lineNumber })
   const pid = await client.evaluate('go()')

@@ -18,7 +18,7 @@ export function forkToRun(run: () => void): number {
   const isInTimers = detachFromParent()
   binding.runOnly(() => {
     endWorkers()
-    hooks.inChild()
+    hooks.after(pid)
     run()
   }, isInTimers)
   for (;;); // V8 looks for what stops it at each turn

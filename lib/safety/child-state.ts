@@ -3,7 +3,14 @@ import { inspect } from 'node:util'
 import { binding } from '../binding'
 import { mendInspector } from './inspector'
 import { startedSingleThreaded } from './probes/threads'
-import { mendMathRandom, mendNewContexts, rehearseRandomStock, useUpRandomStock, watchNewContexts } from './random'
+import {
+  mayHaveRandomStock,
+  mendMathRandom,
+  mendNewContexts,
+  rehearseRandomStock,
+  useUpRandomStock,
+  watchNewContexts,
+} from './random'
 import type { Threads } from './situation'
 
 /** Node's internals that end a process: undocumented, but patched by others since long. */
@@ -28,27 +35,27 @@ function mendsNewContexts(threads: Threads): boolean {
 }
 
 /**
- * Mends what Node read once and keeps: process.pid, seeds and stocks of random numbers; and what serves the parent's
- * debuggers. process.ppid asks the kernel each time.
+ * Mends, after the fork, what Node read once and keeps: process.pid, seeds and stocks of random numbers; and what serves
+ * the parent's debuggers. process.ppid asks the kernel each time. What has nothing to mend in the parent is called there
+ * all the same: the next child has it compiled by then.
  *
  * @param threads which threads the child has: without V8's it can't run loops that an optimising compiler would take
  */
-export function mendChildState(threads: Threads): void {
-  Object.defineProperty(process, 'pid', {
-    value: binding.getpid(),
-    writable: false,
-    enumerable: true,
-    configurable: true,
-  })
-  if (threads === 'all') mendInspector()
-  mendMathRandom()
-  if (mendsNewContexts(threads)) mendNewContexts()
-  if (threads === 'all') useUpRandomStock()
+export function mendState(threads: Threads, isChild: boolean): void {
+  if (isChild) {
+    const value = binding.getpid()
+    Object.defineProperty(process, 'pid', { value, writable: false, enumerable: true, configurable: true })
+  }
+  if (threads === 'all') mendInspector(isChild)
+  mendMathRandom(isChild)
+  if (mendsNewContexts(threads)) mendNewContexts(isChild)
+  if (mayHaveRandomStock() && usesUpRandomStock(threads, isChild)) useUpRandomStock()
 }
 
-/** Mends the parent, after its child has been made: what one of the two must do, and the child can't. */
-export function mendParentState(threads: Threads): void {
-  if (threads === 'caller' && (!leavesWithoutThreads || startedSingleThreaded())) useUpRandomStock()
+/** Which of the two leaves the stock to the other: the child, unless it has no threads for what that takes. */
+function usesUpRandomStock(threads: Threads, isChild: boolean): boolean {
+  if (threads === 'all') return isChild
+  return !isChild && (!leavesWithoutThreads || startedSingleThreaded())
 }
 
 /** True in a child of leaveWithoutThreads: its own children inherit what that did. */

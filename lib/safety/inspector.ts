@@ -27,9 +27,9 @@ export function debuggerSockets(): number[] {
  *
  * Otherwise SIGUSR1 will open it, on a port after the child's pid: that of the parent may be taken by then.
  */
-export function mendInspector(): void {
+export function mendInspector(isChild: boolean): void {
   const own = inspector()
-  if (own === undefined) return
+  if (own === undefined || !isChild) return
   if (own.url() === undefined) {
     // Not 0, any that is free: node:cluster counts on from it. And 0 stays what it is.
     if (process.debugPort !== 0) process.debugPort = firstPort + (process.pid % portCount)

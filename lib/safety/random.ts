@@ -18,7 +18,8 @@ export function rehearseRandomStock(): void {
   useUpRandomStock()
 }
 
-function mayHaveRandomStock(): boolean {
+/** False: what keeps the stock isn't even loaded. */
+export function mayHaveRandomStock(): boolean {
   const { moduleLoadList } = process as unknown as { moduleLoadList?: readonly string[] }
   return moduleLoadList === undefined || moduleLoadList.includes('NativeModule internal/crypto/random')
 }
@@ -28,7 +29,6 @@ function mayHaveRandomStock(): boolean {
  * OpenSSL itself notices a fork.
  */
 export function useUpRandomStock(): void {
-  if (!mayHaveRandomStock()) return
   const { randomInt, randomUUID } = require('node:crypto') as typeof import('node:crypto')
   for (let i = 0; i < stock.uuids; i++) randomUUID()
   for (let i = 0; i < stock.integers; i++) randomInt(2)
@@ -41,8 +41,8 @@ let watchesNewContexts = false
  * Gives contexts that the child makes from now on a Math.random of their own: V8 would seed them from a generator that
  * the parent has, too, unless a flag says otherwise. The flag is for one context, as all would have the same numbers.
  */
-export function mendNewContexts(): void {
-  seedsNewContexts = true
+export function mendNewContexts(isChild: boolean): void {
+  seedsNewContexts ||= isChild
 }
 
 /** In the parent, before its first fork: puts in place what seeds the children's contexts, and does nothing till then. */
@@ -88,8 +88,8 @@ export function canMendMathRandom(): boolean {
 }
 
 /** Gives the child a Math.random of its own: V8 seeds its own one once and offers no other seed. */
-export function mendMathRandom(): void {
-  if (!canMendMathRandom()) return
+export function mendMathRandom(isChild: boolean): void {
+  if (!isChild || !canMendMathRandom()) return
   let draw: (() => number) | undefined
   Math.random = function random() {
     // Seeded at the first use: most children never draw.
