@@ -6,23 +6,17 @@ import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { registerAtFork } from '../at-fork'
 import { binding } from '../binding'
-import { F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC, O_NONBLOCK } from '../constants'
+import { F_GETFL, F_SETFL, O_NONBLOCK } from '../constants'
 import { fcntl } from '../descriptors'
 import { PosixError } from '../errors'
-import { recvFds, type SocketPair, sendFds, socketpair } from '../sockets'
+import { recvFds, sendFds } from '../sockets'
 import { describeStatus } from '../status'
 import { type CleanNode, spawnNode } from './clean-node'
 import { ForkServerError } from './fork-server-error'
 import { type Asked, FrameReader, fromRecord, type News, recordSize, toRecord } from './fork-server-protocol'
 import { endOfKept, reapKept, waitForKept } from './kept-child'
+import { privateSocketpair } from './private-socketpair'
 import { reviveError } from './remote-error'
-
-/** A socketpair of which no program gets an end that it isn't handed. */
-export function privateSocketpair(): SocketPair {
-  const ends = socketpair()
-  for (const fd of ends) fcntl(fd, F_SETFD, FD_CLOEXEC)
-  return ends
-}
 
 // Of this thread. A fork's child has copies of their sockets, and must let go of them: the server has one owner.
 const links = new Set<ServerLink>()

@@ -4,7 +4,7 @@ import { binding } from '../binding'
 import { invalidArgType, invalidArgValue, outOfRange, toText } from '../errors'
 import { type Env, toBoolean, toBytes, toEnv, toInt32, toOptions } from '../validate'
 import { inheritedExecArgv } from './clean-node'
-import type { StdioSource, WorkerRequest } from './fork-server-protocol'
+import type { Order, StdioSource, WorkerRequest } from './fork-server-protocol'
 import { pack } from './transfer'
 
 export interface ForkServerOptions {
@@ -52,8 +52,7 @@ export function toServerOptions(options: unknown): { preload: string[]; execArgv
   return { preload: modules, execArgv: [...needed, ...flags], env: env as Env | undefined }
 }
 
-/** The request, and the descriptors that are to go with it. */
-export function toWorkerRequest(options: unknown): { request: WorkerRequest; fds: number[] } {
+export function toOrder(options: unknown): Order {
   const given = toOptions(options ?? null, 'options')
   const directory = process.cwd()
   const { stdio, fds: forStdio } = toStdio(given['stdio'])
@@ -71,9 +70,8 @@ export function toWorkerRequest(options: unknown): { request: WorkerRequest; fds
     cwd: given['cwd'] === undefined ? directory : resolve(directory, toWord(given['cwd'], 'options.cwd')),
     stdio,
     fdCounts: { stdio: forStdio.length, target: forFunction?.length },
-    daemon: given['daemon'] === undefined ? true : toBoolean(given['daemon'], 'options.daemon'),
   }
-  return { request, fds }
+  return { request, fds, daemon: given['daemon'] === undefined || toBoolean(given['daemon'], 'options.daemon') }
 }
 
 export function toGrace(options: unknown): number {

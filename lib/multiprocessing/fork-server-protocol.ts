@@ -14,7 +14,7 @@ export const controlFd = 4
 
 /** What the owner may ask for. */
 export const ask = {
-  /** `id`: the request's. With its connection, and the descriptors for the worker. */
+  /** `id`: the request's; `value`: 1 for a daemon, else 0. With its connection, and the descriptors for the worker. */
   fork: 1,
   /** `id`: the worker's request; `value`: a signal. */
   kill: 2,
@@ -41,7 +41,7 @@ export function fromRecord(bytes: Buffer): Asked {
 /** What a worker's stdin, stdout or stderr is: the server's own, /dev/null, or one of the descriptors that came along. */
 export type StdioSource = 'inherit' | 'ignore' | number
 
-/** A request, by its connection. */
+/** A request, by its connection: the worker reads it. */
 export interface WorkerRequest {
   module: string
   export: string
@@ -57,12 +57,18 @@ export interface WorkerRequest {
    * list). The others are its arguments' own.
    */
   fdCounts: { stdio: number; target: number | undefined }
+}
+
+/** A worker as it is asked for: the request, what goes with it, and what the server itself must know. */
+export interface Order {
+  request: WorkerRequest
+  fds: readonly number[]
   daemon: boolean
 }
 
 /** What comes back. 'loaded' is the worker's own word, so it may come before 'forked', which is the server's. */
 export type Answer =
-  /** The request has been read: from now on a process may come of it. */
+  /** The server has the request: from now on a process may come of it. */
   | { type: 'taken' }
   | { type: 'forked'; pid: number; hasPidfd: boolean }
   | { type: 'loaded' }

@@ -2,44 +2,34 @@
 import { closeSync, openSync } from 'node:fs'
 import { O_RDWR } from '../constants'
 import { dup2 } from '../descriptors'
-import { type Answer, type StdioSource, type WorkerRequest, writeFrame } from './fork-server-protocol'
+import { _exit } from '../fork'
+import { prctl } from '../prctl'
+import { type Answer, readFrame, type StdioSource, type WorkerRequest, writeFrame } from './fork-server-protocol'
+import type { Assignment } from './fork-server-spare'
 import { importExport } from './import-export'
 import { describeError } from './remote-error'
 import { unpack } from './transfer'
 
-/** Makes the call that a worker is for. */
-type Preparation = () => Promise<() => unknown>
-
-/**
- * Gives a worker 0-2, directory and environment of its own, before anything there looks at them.
- *
- * @param fds the descriptors that came with the request
- * @returns finds the function, or throws what has failed here
- */
-export function prepareWorker(request: WorkerRequest, fds: readonly number[]): Preparation {
-  try {
-    enter(request, fds)
-  } catch (error) {
-    return () => Promise.reject(error)
-  }
-  return async () => {
-    const target = await importExport(request.module, request.export, request.directory)
-    const args = argsOf(request, fds)
-    return () => target(...args)
-  }
+/** What this process is before it is told more. */
+export interface Origin {
+  /** The server's pid. */
+  server: number
+  env: NodeJS.ProcessEnv
 }
 
-function argsOf({ args, fdCounts: { stdio, target } }: WorkerRequest, fds: readonly number[]): unknown[] {
-  const end = stdio + (target ?? 0)
-  const own = unpack(args, fds.slice(end)) as unknown[]
-  return target === undefined ? own : [...own, fds.slice(stdio, end)]
+/** To be asked before there is a request: reading the environment takes long. */
+export function originIn(server: number): Origin {
+  return { server, env: { ...process.env } }
 }
 
-/** Calls the function. What fails before is told to the owner by word. */
-export async function runWorker(connection: number, prepare: Preparation): Promise<void> {
+/** Calls the function that was asked for. What fails before is told to the owner by word. */
+export async function runWorker({ connection, fds, isDaemon }: Assignment, origin: Origin): Promise<void> {
+  if (isDaemon) dieWith(origin.server)
+  const request = readFrame(connection) as WorkerRequest | undefined
+  if (request === undefined) _exit(0) // the owner is gone
   let call: () => unknown
   try {
-    call = await prepare()
+    call = await prepareCall(request, fds, origin)
   } catch (error) {
     answerAndClose(connection, { type: 'failed', of: 'worker', error: describeError(error) })
     return process.exit(1)
@@ -49,17 +39,50 @@ export async function runWorker(connection: number, prepare: Preparation): Promi
   setImmediate(call)
 }
 
+/**
+ * Gives a worker 0-2, directory and environment of its own, before anything there looks at them, and finds its function.
+ *
+ * @param fds the descriptors that came with the request
+ */
+export async function prepareCall(
+  request: WorkerRequest,
+  fds: readonly number[],
+  { env }: Origin,
+): Promise<() => unknown> {
+  enter(request, fds, env)
+  const target = await importExport(request.module, request.export, request.directory)
+  const args = argsOf(request, fds)
+  return () => target(...args)
+}
+
+function dieWith(server: number): void {
+  try {
+    prctl.setPdeathsig('SIGKILL')
+  } catch {} // macOS: the server and the owner do it
+  if (process.ppid !== server) _exit(0) // it had ended before
+}
+
+function argsOf({ args, fdCounts: { stdio, target } }: WorkerRequest, fds: readonly number[]): unknown[] {
+  const end = stdio + (target ?? 0)
+  const own = unpack(args, fds.slice(end)) as unknown[]
+  return target === undefined ? own : [...own, fds.slice(stdio, end)]
+}
+
 function answerAndClose(connection: number, answer: Answer): void {
   writeFrame(connection, answer)
   closeSync(connection)
 }
 
 /** Directory, environment and 0-2 of the worker's own. */
-function enter({ module, env, cwd, stdio, fdCounts }: WorkerRequest, fds: readonly number[]): void {
+function enter(
+  { module, env, cwd, stdio, fdCounts }: WorkerRequest,
+  fds: readonly number[],
+  known: NodeJS.ProcessEnv,
+): void {
   process.argv[1] = module
-  for (const name of Object.keys(process.env)) if (!Object.hasOwn(env, name)) delete process.env[name]
+  for (const name of Object.keys(known)) if (!Object.hasOwn(env, name)) delete process.env[name]
   // One that is set anew costs memory, and TZ makes V8 forget all it knows of dates.
-  for (const [name, value] of Object.entries(env)) if (process.env[name] !== value) process.env[name] = value
+  for (const [name, value] of Object.entries(env)) if (known[name] !== value) process.env[name] = value
   if (process.cwd() !== cwd) process.chdir(cwd)
   for (const [fd, source] of stdio.entries()) redirect(fd, source, fds)
   for (const fd of fds.slice(0, fdCounts.stdio)) closeSync(fd)

@@ -8,8 +8,8 @@ import {
   type ForkedWorkerOptions,
   type ForkServerOptions,
   toGrace,
+  toOrder,
   toServerOptions,
-  toWorkerRequest,
 } from './fork-server-options'
 import { ask } from './fork-server-protocol'
 import type { ForkedWorker } from './forked-worker'
@@ -74,10 +74,10 @@ export class ForkServer {
    * The descriptors may be closed here as soon as the call has returned. Source: fork(2), unix(7).
    */
   async fork(options: ForkedWorkerOptions): Promise<ForkedWorker> {
-    const { request, fds } = toWorkerRequest(options)
+    const order = toOrder(options)
     if (this.#closed !== undefined) throw new ForkServerError('ERR_FORK_SERVER_CLOSED', 'the fork server was closed')
     if (this.#link.isOver) throw await this.#link.whyOver()
-    return new WorkerConnection(this.#link, request, copies(fds)).started
+    return new WorkerConnection(this.#link, { ...order, fds: copies(order.fds) }).started
   }
 
   /**

@@ -8,6 +8,9 @@ import type { ExportedFunction } from './launcher'
 type Exports = Readonly<Record<string, unknown>>
 type AnyFunction = (...args: unknown[]) => unknown
 
+// By directory and name. Node would look again for the file of a module that it has, which takes longer than a fork.
+const imported = new Map<string, Exports>()
+
 /**
  * Imports a module once, be it of CommonJS or an ES module.
  *
@@ -16,7 +19,10 @@ type AnyFunction = (...args: unknown[]) => unknown
  * @returns its namespace
  */
 export async function importFrom(module: string, directory: string): Promise<Exports> {
-  return import(toSpecifier(module, directory))
+  const key = `${directory}\0${module}`
+  const exports = imported.get(key) ?? ((await import(toSpecifier(module, directory))) as Exports)
+  imported.set(key, exports)
+  return exports
 }
 
 /**

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { kill } from '../signals'
 import { endDaemons } from './children'
 import { ServerLink } from './fork-server-link'
-import { toServerOptions, toStrings, toWorkerRequest } from './fork-server-options'
-import type { WorkerRequest } from './fork-server-protocol'
+import { toOrder, toServerOptions, toStrings } from './fork-server-options'
+import type { Order } from './fork-server-protocol'
 import { waitForKept } from './kept-child'
 import type { Job, Launcher } from './launcher'
 import { ServedChild } from './served-child'
@@ -29,7 +29,7 @@ export const forkserverLauncher: Launcher = {
   method: 'forkserver',
   start(job: Job) {
     const { bytes, fds } = packJob(job, 'forkserver')
-    const { request, fds: all } = toWorkerRequest({
+    const order = toOrder({
       module: join(__dirname, 'forkserver-job.js'),
       export: 'runServedJob',
       args: [bytes],
@@ -37,19 +37,19 @@ export const forkserverLauncher: Launcher = {
       stdio: ['ignore'], // as Python has it
       daemon: job.daemon,
     })
-    const life = serve(request, all)
+    const life = serve(order)
     return { pid: life.pid, life }
   },
 }
 
 /** A server may be dying without being seen to: if nothing can have come of the request, another one is asked. */
-function serve(request: WorkerRequest, fds: readonly number[]): ServedChild {
+function serve(order: Order): ServedChild {
   const server = runningServer()
   try {
-    return new ServedChild(server, request, fds)
+    return new ServedChild(server, order)
   } catch (error) {
     if (!server.isUnheard) throw error
-    return new ServedChild(runningServer(), request, fds)
+    return new ServedChild(runningServer(), order)
   }
 }
 

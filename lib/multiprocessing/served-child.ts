@@ -6,8 +6,9 @@ import { pidfd_send_signal } from '../pidfd'
 import { waitstatusToExitcode } from '../status'
 import { waitid } from '../wait-promises'
 import { type Life, unknownExitCode } from './children'
-import { hasEnded, privateSocketpair, type ServerLink } from './fork-server-link'
-import { type Answer, ask, FrameReader, type WorkerRequest, writeFrame } from './fork-server-protocol'
+import { hasEnded, type ServerLink } from './fork-server-link'
+import { type Answer, ask, FrameReader, type Order, writeFrame } from './fork-server-protocol'
+import { privateSocketpair } from './private-socketpair'
 import { nextRequestId, toRefusal } from './worker-connection'
 
 export class ServedChild implements Life {
@@ -30,12 +31,12 @@ export class ServedChild implements Life {
    *
    * @throws ForkServerError if it can't be made
    */
-  constructor(link: ServerLink, request: WorkerRequest, fds: readonly number[]) {
+  constructor(link: ServerLink, { request, fds, daemon }: Order) {
     this.#link = link
     const [own, servers] = privateSocketpair()
     try {
       try {
-        link.postNow({ kind: ask.fork, id: this.#id, value: 0 }, [servers, ...fds])
+        link.postNow({ kind: ask.fork, id: this.#id, value: Number(daemon) }, [servers, ...fds])
       } finally {
         closeSync(servers)
       }

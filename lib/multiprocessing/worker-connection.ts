@@ -2,9 +2,10 @@
 import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { ForkServerError } from './fork-server-error'
-import { abandonedError, endingOf, privateSocketpair, type ServerLink } from './fork-server-link'
-import { type Answer, ask, FrameReader, toFrame, type WorkerRequest } from './fork-server-protocol'
+import { abandonedError, endingOf, type ServerLink } from './fork-server-link'
+import { type Answer, ask, FrameReader, type Order, toFrame } from './fork-server-protocol'
 import { ForkedWorker } from './forked-worker'
+import { privateSocketpair } from './private-socketpair'
 import { reviveError } from './remote-error'
 
 interface Settler<Value> {
@@ -31,7 +32,8 @@ export function nextRequestId(): number {
 
 export class WorkerConnection {
   readonly #link: ServerLink
-  readonly #request: WorkerRequest
+  readonly #module: string
+  readonly #daemon: boolean
   readonly #id = nextRequestId()
   readonly #socket: Socket
   readonly #answers = new FrameReader<Answer>()
@@ -47,18 +49,19 @@ export class WorkerConnection {
   /**
    * Sends the request.
    *
-   * @param fds the descriptors that it speaks of, closed here once they are the server's
+   * @param order its descriptors are closed here once they are the server's
    */
-  constructor(link: ServerLink, request: WorkerRequest, fds: readonly number[]) {
+  constructor(link: ServerLink, { request, fds, daemon }: Order) {
     this.#link = link
-    this.#request = request
+    this.#module = request.module
+    this.#daemon = daemon
     const [own, servers] = privateSocketpair()
     this.#socket = new Socket({ fd: own, readable: true, writable: true })
     this.#socket.on('error', () => {}) // 'close' follows
     this.#socket.on('data', (bytes: Buffer) => this.#hear(bytes))
     this.#socket.on('close', () => void this.#lose())
     this.#forgetAbandon = link.onAbandon(() => this.#abandon())
-    link.post({ kind: ask.fork, id: this.#id, value: 0 }, [servers, ...fds], (error) => {
+    link.post({ kind: ask.fork, id: this.#id, value: Number(daemon) }, [servers, ...fds], (error) => {
       for (const fd of [servers, ...fds]) closeSync(fd)
       if (error !== undefined) this.#refusal = error
     })
@@ -79,7 +82,7 @@ export class WorkerConnection {
     if (answer.type === 'forked') this.#begin(answer.pid, answer.hasPidfd)
     else if (answer.type === 'loaded') this.#isLoaded = true
     else if (answer.type === 'ended') this.#end(answer.status)
-    else if (answer.type === 'failed') this.#refusal = toRefusal(answer, this.#request.module)
+    else if (answer.type === 'failed') this.#refusal = toRefusal(answer, this.#module)
   }
 
   #begin(pid: number, hasPidfd: boolean): void {
@@ -111,7 +114,7 @@ export class WorkerConnection {
       this.#ended.resolve(status)
     }
     if (this.#isLoaded) return
-    const words = `worker ${pid} ${status === null ? 'ended' : endingOf(status)} before it had loaded ${this.#request.module}`
+    const words = `worker ${pid} ${status === null ? 'ended' : endingOf(status)} before it had loaded ${this.#module}`
     this.#started.reject(this.#refusal ?? new ForkServerError('ERR_FORK_SERVER_WORKER', words))
   }
 
@@ -120,7 +123,7 @@ export class WorkerConnection {
     const error = reason ?? (await this.#link.whySilent())
     this.#ended.reject(error)
     // A worker that dies with its server is to be gone by then.
-    if (this.#worker !== undefined && this.#request.daemon) await this.#worker.exited.catch(() => {})
+    if (this.#worker !== undefined && this.#daemon) await this.#worker.exited.catch(() => {})
     this.#started.reject(this.#refusal ?? error)
   }
 

@@ -6,11 +6,11 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { compareFdTables, fdTable, kill, P_PIDFD, pidfd_open, pidfd_send_signal, WEXITED } from 'truefork'
-import type { ForkedWorker } from 'truefork/multiprocessing'
+import type { ForkedWorker, ForkServer } from 'truefork/multiprocessing'
 import { waitid } from 'truefork/promises'
 import { withoutAllThreads } from '../support/fork'
 import { cleanEnv, root } from '../support/program'
-import { childrenOf, hasNoChild, listen, startServer, workerModule } from './support/owner'
+import { hasNoChild, hasNoWorker, listen, spareOf, startServer, workerModule } from './support/owner'
 
 const notLinux = process.platform !== 'linux' && 'only Linux has pidfds and /proc'
 t.setTimeout(120_000)
@@ -123,7 +123,11 @@ t.test('a server that is killed takes its workers with it, and refuses', { skip:
 
 /** Has a process's end awaited, however it is related. */
 async function ended(pidfd: number): Promise<void> {
-  await waitid(P_PIDFD as number, pidfd, WEXITED)
+  try {
+    await waitid(P_PIDFD as number, pidfd, WEXITED)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ECHILD') throw error // its parent has waited for it
+  }
 }
 
 /** An owner in a process of its own, with workers of each kind; then what `after` says. */
@@ -211,12 +215,46 @@ t.test(
   },
 )
 
+t.test('the worker that is kept ready serves one request, and may end before', { skip: notLinux }, async (t) => {
+  const server = await startServer(t)
+  const first = await spareOf(server)
+  const worker = await server.fork({ module: workerModule, export: 'live', fds: [], daemon: false })
+  t.equal(worker.pid, first)
+  worker.kill('SIGKILL')
+  await worker.exited
+  for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
+    const spare = await spareOf(server)
+    const pidfd = pidfd_open(spare)
+    kill(spare, signal)
+    await ended(pidfd)
+    closeSync(pidfd)
+    const other = await server.fork({ module: workerModule, export: 'exit', args: [7] })
+    t.not(other.pid, spare)
+    t.same(await other.exited, { code: 7, signal: null }, signal)
+  }
+})
+
+for (const [words, end] of [
+  ['is closed', (server: ForkServer) => server.close()],
+  ['is killed', (server: ForkServer) => kill(server.pid, 'SIGKILL')],
+] as const) {
+  t.test(`the worker that is kept ready ends when its server ${words}`, { skip: notLinux }, async (t) => {
+    const server = await startServer(t)
+    const pidfd = pidfd_open(await spareOf(server))
+    t.teardown(() => closeSync(pidfd))
+    await end(server)
+    await ended(pidfd)
+    await server.close()
+    t.ok(hasNoChild())
+  })
+}
+
 t.test('two hundred workers leave nothing', { skip: notLinux }, async (t) => {
   const server = await startServer(t)
   const count = (): number => readdirSync(`/proc/${server.pid}/fd`).length
-  const servers = count()
   await (await server.fork({ module: workerModule })).exited
-  const [table, own] = [fdTable(), servers]
+  await spareOf(server)
+  const [table, own] = [fdTable(), count()]
   let errors = 0
   const one = async (index: number): Promise<void> => {
     const kind = (['nothing', 'exit', 'raise', 'fail', 'missing'] as const)[index % 5]
@@ -234,7 +272,7 @@ t.test('two hundred workers leave nothing', { skip: notLinux }, async (t) => {
   t.equal(errors, 40)
   t.equal(compareFdTables(table, fdTable()).text, '', 'no descriptor here')
   while (count() !== own) await sleep(5) // none in the server: it closes a connection after its last word
-  t.equal(childrenOf(server.pid), '', 'no zombie')
+  t.ok(hasNoWorker(server), 'no zombie')
   await server.close()
   t.ok(hasNoChild())
 })

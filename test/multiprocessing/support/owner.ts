@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { closeSync, readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ForkServer, type ForkServerOptions } from 'truefork/multiprocessing'
 import { privatePipe } from '../../support/pipes'
 import { cleanEnv } from '../../support/program'
@@ -22,6 +23,23 @@ export async function startServer(t: Test, options: ForkServerOptions = {}): Pro
 /** The processes that another one has made, zombies included; where there is no /proc, none. */
 export function childrenOf(pid: number): string {
   return process.platform === 'linux' ? readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8') : ''
+}
+
+/** Whether a server has no workers, but for the one that it keeps ready, and no zombies. */
+export function hasNoWorker(server: ForkServer): boolean {
+  const children = childrenOf(server.pid).split(' ').filter(Boolean)
+  return (
+    children.length <= 1 && children.every((pid) => !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')))
+  )
+}
+
+/** The worker that a server keeps ready, once it has no other; Linux. */
+export async function spareOf(server: ForkServer): Promise<number> {
+  for (;;) {
+    const children = childrenOf(server.pid).split(' ').filter(Boolean)
+    if (children.length === 1) return Number(children[0])
+    await sleep(5)
+  }
 }
 
 /** Of those that no wait sees, too. */
