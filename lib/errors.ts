@@ -60,8 +60,11 @@ export function toText(path: string | Uint8Array): string {
   return typeof path === 'string' ? path : Buffer.from(path).toString()
 }
 
+let errorMap: Map<number, [code: string, words: string]> | undefined
+
 function describeErrno(errno: number): [code: string, words: string] {
-  const known = getSystemErrorMap().get(errno)
+  errorMap ??= getSystemErrorMap() // which makes a new one each time
+  const known = errorMap.get(errno)
   if (known !== undefined) return known
   // libuv has no name for ECHILD, ENOEXEC and others that it never meets.
   const [code] = Object.entries(osConstants.errno).find(([, value]) => value === -errno) ?? [`E${-errno}`]

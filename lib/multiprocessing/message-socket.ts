@@ -18,6 +18,9 @@ const IN_FILE = 1
 /** What a message begins with; its sender's bytes follow. */
 export const messageHead: Uint8Array = Uint8Array.of(INLINE)
 
+/** What Linux and macOS call it when nobody has the other end any more. */
+const gone = [-constants.ECONNRESET, -constants.ECONNREFUSED, -constants.ENOTCONN]
+
 export interface Message {
   bytes: Buffer
   /** New descriptors of this process, FD_CLOEXEC. */
@@ -62,12 +65,8 @@ export class OutgoingMessage {
   sendBy(socket: number): boolean {
     const sent = binding.sendDescriptors(socket, this.#fds, this.#bytes)
     if (sent >= 0) return true
-    const error = new PosixError(sent, 'sendmsg')
-    if (error.code === 'EAGAIN' || error.code === 'ENOBUFS') return false
-    // What Linux and macOS call it when nobody has the other end any more.
-    if (['ECONNRESET', 'ECONNREFUSED', 'ENOTCONN'].includes(error.code))
-      throw new PosixError(-constants.EPIPE, 'sendmsg')
-    throw error
+    if (sent === -constants.EAGAIN || sent === -constants.ENOBUFS) return false
+    throw new PosixError(gone.includes(sent) ? -constants.EPIPE : sent, 'sendmsg')
   }
 
   /** Every message that isn't garbage by itself: it may have a file. */
@@ -82,10 +81,9 @@ const scratch = Buffer.allocUnsafeSlow(messageLimit)
 export function receiveMessage(socket: number): Message | null | undefined {
   const [size, ...fds] = receive(socket)
   if (size < 0) {
-    const error = new PosixError(size, 'recvmsg')
-    if (error.code === 'EAGAIN') return undefined
-    if (error.code === 'ECONNRESET' || error.code === 'ENOTCONN') return null
-    throw error
+    if (size === -constants.EAGAIN) return undefined
+    if (size === -constants.ECONNRESET || size === -constants.ENOTCONN) return null
+    throw new PosixError(size, 'recvmsg')
   }
   if (size === 0) return null
   if (scratch[0] === INLINE) return { bytes: Buffer.from(scratch.subarray(messageHead.length, size)), fds }

@@ -27,7 +27,31 @@ export function toTask({ id, functionId, spreads, exported }: TaskHeader, items:
   head.writeUInt32LE(id, 1)
   head.writeUInt32LE(functionId, 5)
   head.writeUInt8((spreads ? spreading : 0) | (exported === undefined ? 0 : naming), 9)
-  return serialized(head, exported === undefined ? items : [exported, items], 'items')
+  return exported === undefined ? listed(head, items, 'items') : serialized(head, [exported, items], 'items')
+}
+
+const mostPlainItems = 4096
+const shortText = 1024
+const listBegin = 0x5b // '[', with which nothing begins that node:v8 has serialized
+
+/** A list of our own: of plain values as JSON, as to make a serializer, a native object, takes longer than that. */
+function listed(head: Uint8Array, items: readonly unknown[], name: string): Buffer {
+  if (items.length > mostPlainItems || !items.every(isPlain)) return serialized(head, items, name)
+  const text = JSON.stringify(items)
+  const message = Buffer.allocUnsafe(head.length + Buffer.byteLength(text))
+  message.set(head)
+  message.write(text, head.length)
+  return message
+}
+
+/** Whether JSON gives it back as it is. */
+function isPlain(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0)
+  return value === null || typeof value === 'boolean' || (typeof value === 'string' && value.length < shortText)
+}
+
+function fromBody(bytes: Buffer): unknown {
+  return bytes[0] === listBegin ? JSON.parse(bytes.toString()) : deserialized(bytes)
 }
 
 export function taskIdOf(message: Buffer): number {
@@ -37,7 +61,7 @@ export function taskIdOf(message: Buffer): number {
 export function fromTask(message: Buffer): { header: TaskHeader; items: unknown[] } {
   const flags = message.readUInt8(8)
   const header = { id: taskIdOf(message), functionId: message.readUInt32LE(4), spreads: (flags & spreading) !== 0 }
-  const body = deserialized(message.subarray(taskHeaderSize))
+  const body = fromBody(message.subarray(taskHeaderSize))
   if ((flags & naming) === 0) return { header, items: body as unknown[] }
   const [exported, items] = body as [ExportedFunction, unknown[]]
   return { header: { ...header, exported }, items }
@@ -75,7 +99,7 @@ export function toInitializerFailure(thrown: Thrown): Buffer {
 
 /** @throws ERR_INVALID_ARG_VALUE: some value can't be cloned */
 export function toDone(id: number, { values, thrown }: TaskResult): Buffer {
-  if (thrown.size === 0) return serialized(toHead(kinds.values, id), values, 'values')
+  if (thrown.size === 0) return listed(toHead(kinds.values, id), values, 'values')
   return serialized(toHead(kinds.mixed, id), { values, thrown }, 'values')
 }
 
@@ -85,7 +109,7 @@ export function fromReport(message: Buffer): Report {
   const kind = message.readUInt8(0)
   if (kind === kinds.ready) return { kind: 'ready' }
   const id = message.readUInt32LE(1)
-  const body = deserialized(message.subarray(reportHeaderSize))
+  const body = fromBody(message.subarray(reportHeaderSize))
   if (kind === kinds.initializer) return { kind: 'initializer', thrown: body as Thrown }
   const isMixed = kind === kinds.mixed
   return {

@@ -1,9 +1,10 @@
 // The store of a Queue: messages in a file without a name, and pipes that event loops wait by. All of it descriptors,
 // which a child inherits, or is given.
 import { closeSync } from 'node:fs'
+import { constants } from 'node:os'
 import { binding } from '../binding'
 import { O_CLOEXEC, O_NONBLOCK } from '../constants'
-import { checked, PosixError } from '../errors'
+import { checked } from '../errors'
 import { type Limits, Pending } from './pending'
 import { READABLE, Readiness } from './readiness'
 import type { Luggage, Unpack } from './transfer'
@@ -74,7 +75,7 @@ export class SharedLog {
   /** False: nothing was left to be finished. */
   finish(): boolean {
     const failure = binding.finishMessage(this.#log)
-    if (failure < 0 && new PosixError(failure, 'write').code === 'EINVAL') return false
+    if (failure === -constants.errno.EINVAL) return false
     checked(failure, 'write')
     return true
   }
@@ -115,10 +116,7 @@ function closeAll(fds: readonly number[]): void {
 }
 
 function unlessAgain(result: number, syscall: string): number | undefined {
-  if (result >= 0) return result
-  const error = new PosixError(result, syscall)
-  if (error.code === 'EAGAIN') return undefined
-  throw error
+  return result === -constants.errno.EAGAIN ? undefined : checked(result, syscall)
 }
 
 interface Waiter {

@@ -47,6 +47,23 @@ t.test('map, starmap and apply return what the function returns, in order', { sk
   t.same(lines, [[9, 1, 4], true, true, true, true, [], ['A', 'B', 'C'], [16, 25], [3, 'ab'], [1, { b: 2 }]])
 })
 
+t.test('values of every kind come back as they were, alone and beside others', { skip }, async (t) => {
+  const lines = await poolLines(`
+    const { inspect, isDeepStrictEqual } = require('node:util')
+    const values = [0, -0, 0.1, 1e308, -(2 ** 53), NaN, Infinity, -Infinity, true, false, null, undefined, 10n, '', 'a\\u0000"',
+      '\\ud800', '\\u2603', 'long'.repeat(1000), [], [1, , 3], [[-0]], {}, { toJSON: 1 }, { a: undefined }, new Date(1),
+      new Map([[1, new Set([2])]]), /x/g, new Uint8Array([1, 2]), Buffer.from('b'), new Error('e')]
+    const same = (one, other) => isDeepStrictEqual(one, other) && inspect(one) === inspect(other)
+    const plain = (x) => Buffer.isBuffer(x) ? new Uint8Array(x) : x // as structured clone has it
+    const identity = (x) => x
+    for (const chunksize of [1, 2, values.length]) {
+      const returned = await pool.map(identity, values, chunksize)
+      tell(values.filter((value, index) => !same(plain(value), plain(returned[index]))).map((value) => inspect(value)))
+    }
+    tell((await pool.map(identity, new Array(10_000).fill('text'), 10_000)).join('') === 'text'.repeat(10_000))`)
+  t.same(lines, [[], [], [], true])
+})
+
 t.test('functions may be closures, and may return promises', { skip }, async (t) => {
   const lines = await poolLines(`
     let factor = 2
