@@ -2,7 +2,7 @@
 // hangs, and nothing is left.
 import { readdirSync, readFileSync } from 'node:fs'
 import { kill } from 'truefork'
-import { Pipe, Pool, Process, Queue, WorkerDiedError } from 'truefork/multiprocessing'
+import { getContext, Pipe, Pool, Process, Queue, type StartMethod, WorkerDiedError } from 'truefork/multiprocessing'
 import { table } from './table'
 
 export interface MultiprocessingPlan {
@@ -14,6 +14,8 @@ export interface MultiprocessingPlan {
   watchdogMs: number
   random: () => number
 }
+
+const methods: readonly StartMethod[] = ['fork', 'spawn', 'forkserver']
 
 interface Score {
   what: string
@@ -29,9 +31,11 @@ interface Score {
 export async function multiprocessing(plan: MultiprocessingPlan): Promise<boolean> {
   await processes({ ...plan, processes: 20 }) // what Node opens once for itself
   await tasks({ ...plan, tasks: 200 }, 4)
+  for (const method of methods) await queued({ ...plan, tasks: 200 }, method)
   const before = await holdings()
   const start = performance.now()
-  const scores = [await processes(plan), await tasks(plan, 4), await queued(plan)]
+  const scores = [await processes(plan), await tasks(plan, 4)]
+  for (const method of methods) scores.push(await queued(plan, method))
   const elapsed = performance.now() - start
   const after = await holdings()
   const rows = scores.map(({ what, begun, right, died, wrong }) => [what, begun, right, died, wrong])
@@ -138,20 +142,24 @@ function* numbers(count: number): Generator<number> {
   for (let index = 0; index < count; index++) yield index
 }
 
+/** Exported, as what spawn and the fork server start is no copy of this. */
+export async function consume(work: Queue, done: Queue): Promise<void> {
+  for (let item = await work.get(); item !== null; item = await work.get()) await done.put(item)
+}
+
+export async function produce(work: Queue, first: number, count: number): Promise<void> {
+  for (let item = first; item < count; item += 2) await work.put(item)
+}
+
 /** From producers by a queue to consumers, and back by another; one consumer is killed. It may take one item along. */
-async function queued({ tasks: all, watchdogMs }: MultiprocessingPlan): Promise<Score> {
+async function queued({ tasks: all, watchdogMs }: MultiprocessingPlan, method: StartMethod): Promise<Score> {
   const count = Math.ceil(all / 20)
-  const score: Score = { what: 'Queue items', begun: count, right: 0, died: 0, wrong: 0 }
+  const score: Score = { what: `Queue items, ${method}`, begun: count, right: 0, died: 0, wrong: 0 }
   const work = new Queue(100)
   const done = new Queue()
-  const consume = async () => {
-    for (let item = await work.get(); item !== null; item = await work.get()) await done.put(item)
-  }
-  const produce = async (first: number) => {
-    for (let item = first; item < count; item += 2) await work.put(item)
-  }
-  const consumers = [0, 1, 2].map(() => new Process({ target: consume }))
-  const producers = [0, 1].map((first) => new Process({ target: produce, args: [first] }))
+  const { Process } = getContext(method)
+  const consumers = [0, 1, 2].map(() => new Process({ target: consume, args: [work, done] }))
+  const producers = [0, 1].map((first) => new Process({ target: produce, args: [work, first, count] }))
   for (const each of [...consumers, ...producers]) each.start()
   const seen = new Set<unknown>()
   const take = async (limit: number) => {
