@@ -6,6 +6,7 @@ import { PosixError } from '../errors'
 import { found } from '../exit-watch'
 import { sleepSync } from '../sleep-sync'
 import { waitstatusToExitcode } from '../status'
+import type { Process } from './process'
 
 /** A child of another process, which tells of it. */
 export interface Life {
@@ -26,13 +27,13 @@ export class Child {
   readonly pid: number
   readonly daemon: boolean
   /** The Process that it is, or whatever else has started it. */
-  readonly owner: object | undefined
+  readonly owner: Process | undefined
   /** Resolves with the exit code. */
   readonly ended: Promise<number>
   readonly #life: Life | undefined
   #exitCode: number | undefined
 
-  constructor(pid: number, daemon: boolean, owner?: object, life?: Life) {
+  constructor(pid: number, daemon: boolean, owner?: Process, life?: Life) {
     this.pid = pid
     this.daemon = daemon
     this.owner = owner

@@ -2,6 +2,7 @@
 import { found } from '../exit-watch'
 import { liveChildren } from './children'
 import { forkServer, ownIdentity, ownName } from './current'
+import type { Process } from './process'
 
 /** The process that asks. In a child it is the Process that was started. */
 export interface CurrentProcess {
@@ -74,6 +75,6 @@ async function joinParent(pid: number, isAlive: () => boolean, timeoutMs?: numbe
 }
 
 /** The Processes of this process that run, the first started first. Others are reaped, as everywhere. */
-export function activeChildren(): object[] {
+export function activeChildren(): Process[] {
   return liveChildren().flatMap(({ owner }) => (owner === undefined ? [] : [owner]))
 }

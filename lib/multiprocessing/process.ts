@@ -86,7 +86,7 @@ export class Process<Args extends unknown[] = unknown[]> {
     if (importsModules()) throw invalidState(bootstrapAdvice)
     const { startMethod } = this.constructor as typeof Process
     const { pid, life } = launcherOf(startMethod).start(this.#job())
-    this.#child = new Child(pid, this.#daemon, this, life)
+    this.#child = new Child(pid, this.#daemon, this as unknown as Process, life)
     // As in Python: whoever holds the Process needn't hold what its target refers to.
     this.#target = undefined
     this.#args = [] as unknown as Readonly<Args>

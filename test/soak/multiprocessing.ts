@@ -1,8 +1,17 @@
 // Processes and Pool tasks by the thousand, some of them killed: every result comes once or its error is told, nothing
 // hangs, and nothing is left.
 import { readdirSync, readFileSync } from 'node:fs'
-import { kill } from 'truefork'
-import { getContext, Pipe, Pool, Process, Queue, type StartMethod, WorkerDiedError } from 'truefork/multiprocessing'
+import { compareFdTables, fdTable, kill } from 'truefork'
+import {
+  activeChildren,
+  getContext,
+  Pipe,
+  Pool,
+  Process,
+  Queue,
+  type StartMethod,
+  WorkerDiedError,
+} from 'truefork/multiprocessing'
 import { table } from './table'
 
 export interface MultiprocessingPlan {
@@ -33,6 +42,7 @@ export async function multiprocessing(plan: MultiprocessingPlan): Promise<boolea
   await tasks({ ...plan, tasks: 200 }, 4)
   for (const method of methods) await queued({ ...plan, tasks: 200 }, method)
   const before = await holdings()
+  const descriptors = fdTable()
   const start = performance.now()
   const scores = [await processes(plan), await tasks(plan, 4)]
   for (const method of methods) scores.push(await queued(plan, method))
@@ -44,6 +54,7 @@ export async function multiprocessing(plan: MultiprocessingPlan): Promise<boolea
   console.log(
     `\n${table([['held', 'before', 'after'], ...names.map((name) => [name, before[name] ?? 0, after[name] ?? 0])])}`,
   )
+  console.log(compareFdTables(descriptors, fdTable()).text)
   const isSound = scores.every(({ begun, right, died, wrong }) => wrong === 0 && right + died === begun && right > 0)
   return isSound && names.every((name) => after[name] === before[name])
 }
@@ -115,7 +126,7 @@ async function processes(plan: MultiprocessingPlan): Promise<Score> {
 async function tasks(plan: MultiprocessingPlan, workers: number): Promise<Score> {
   const score: Score = { what: 'Pool tasks', begun: plan.tasks, right: 0, died: 0, wrong: 0 }
   const pool = new Pool(workers, { maxtasksperchild: 5000 })
-  const stop = beginKilling(plan, () => childrenOf(process.pid))
+  const stop = beginKilling(plan, () => activeChildren().map(({ pid }) => pid as number)) // and not the fork server
   const double = (index: number) => index * 2
   const results = pool.imap(double, numbers(plan.tasks))
   for (let index = 0; ; index++) {

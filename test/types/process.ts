@@ -48,7 +48,7 @@ const current: CurrentProcess = currentProcess()
 current.name satisfies string
 const parent: ParentProcess | null = parentProcess()
 parent?.join(10) satisfies Promise<boolean> | undefined
-activeChildren() satisfies object[]
+activeChildren() satisfies Process[]
 
 // @ts-expect-error no such method
 setStartMethod('thread')
