@@ -1,9 +1,10 @@
 // What Node read once and keeps is the child's own: pids, seeds, stocks of random numbers. Each check is also made on a
 // child that nothing was mended in, and must fail there.
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { linesOf, withoutAllThreads } from './support/fork'
-import { root } from './support/program'
+import { root, runNode } from './support/program'
 
 const skip = withoutAllThreads
 const bare = `
@@ -22,6 +23,10 @@ const draws: Record<string, [before: string, draw: string]> = {
   'Math.random of a context made by vm.runInNewContext': [
     `const vm = require('node:vm')`,
     `vm.runInNewContext('Math.random()')`,
+  ],
+  'Math.random of a context made by node:vm as it is first loaded after the fork': [
+    '',
+    `require('node:vm').runInNewContext('Math.random()')`,
   ],
   'Math.random of a context made by a script': [
     `const script = new (require('node:vm').Script)('Math.random()')`,
@@ -93,6 +98,43 @@ for (const [what, [before, draw]] of Object.entries(ownAnyway)) {
     t.equal(await different('bareFork', before, draw), 3)
   })
 }
+
+for (const [when, before] of [
+  ['before the fork', `const { runInNewContext } = await import('node:vm')`],
+  ['after it', ''],
+] as const) {
+  t.test(
+    `an ES module that imports node:vm ${when} gets contexts with a Math.random of their own`,
+    { skip },
+    async (t) => {
+      const source = `
+      import { fork, waitpid } from '${pathToFileURL(join(root, 'dist', 'index.mjs'))}'
+      ${before}
+      const pids = [fork(), fork()]
+      ${before === '' ? `const { runInNewContext } = await import('node:vm')` : ''}
+      console.log(runInNewContext('Math.random()'))
+      if (pids[1] > 0) waitpid(pids[1])`
+      const { stdout, stderr } = await runNode(['--input-type=module', '-e', source])
+      const numbers = stdout.trim().split('\n')
+      t.same([numbers.length, new Set(numbers).size, stderr], [4, 4, ''])
+    },
+  )
+}
+
+t.test('node:vm is the same in the parent after a fork, if it had it before', { skip }, async (t) => {
+  const lines = await linesOf(`
+    const vm = require('node:vm')
+    const { createContext, runInNewContext, Script } = vm
+    const same = () => [vm.createContext === createContext, vm.runInNewContext === runInNewContext]
+    const pid = fork()
+    if (pid === 0) { console.log(JSON.stringify(same())); process.exit(0) }
+    waitpid(pid)
+    console.log(JSON.stringify(same()))`)
+  t.same(lines, [
+    [false, false],
+    [true, true],
+  ])
+})
 
 // V8 seeds the generator of a context once, and nothing reaches it afterwards: docs/hazards.md says so.
 const outOfReach: Record<string, [before: string, draw: string]> = {

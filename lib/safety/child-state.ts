@@ -7,9 +7,9 @@ import {
   mayHaveRandomStock,
   mendMathRandom,
   mendNewContexts,
+  prepareNewContexts,
   rehearseRandomStock,
   useUpRandomStock,
-  watchNewContexts,
 } from './random'
 import type { Threads } from './situation'
 
@@ -25,7 +25,7 @@ const internals = process as unknown as NodeProcess
 
 /** Before the fork: what would take the child long. */
 export function prepareChildState(threads: Threads): void {
-  if (mendsNewContexts(threads)) watchNewContexts()
+  if (mendsNewContexts(threads)) prepareNewContexts()
   if (threads === 'all') rehearseRandomStock()
 }
 

@@ -20,8 +20,13 @@ export function rehearseRandomStock(): void {
 
 /** False: what keeps the stock isn't even loaded. */
 export function mayHaveRandomStock(): boolean {
+  return mayBeLoaded('internal/crypto/random')
+}
+
+/** Of a module of Node's own. */
+function mayBeLoaded(module: string): boolean {
   const { moduleLoadList } = process as unknown as { moduleLoadList?: readonly string[] }
-  return moduleLoadList === undefined || moduleLoadList.includes('NativeModule internal/crypto/random')
+  return moduleLoadList?.includes(`NativeModule ${module}`) ?? true
 }
 
 /**
@@ -42,12 +47,22 @@ let watchesNewContexts = false
  * the parent has, too, unless a flag says otherwise. The flag is for one context, as all would have the same numbers.
  */
 export function mendNewContexts(isChild: boolean): void {
-  seedsNewContexts ||= isChild
+  if (!isChild) return
+  seedsNewContexts = true
+  if (watchesNewContexts) return
+  watchNewContexts()
+  syncBuiltinESMExports() // ES modules have got copies of its functions
 }
 
-/** In the parent, before its first fork: puts in place what seeds the children's contexts, and does nothing till then. */
-export function watchNewContexts(): void {
-  if (watchesNewContexts) return
+/**
+ * In the parent: if nobody has loaded node:vm so far, what is to seed its contexts in children can be put in place before
+ * the fork. It does nothing in the parent, and saves each child the loading.
+ */
+export function prepareNewContexts(): void {
+  if (!watchesNewContexts && !mayBeLoaded('vm')) watchNewContexts()
+}
+
+function watchNewContexts(): void {
   watchesNewContexts = true
   const vm = require('node:vm') as typeof import('node:vm')
   wrap(vm, 'createContext', (context) => {
@@ -58,7 +73,6 @@ export function watchNewContexts(): void {
   })
   wrap(vm, 'runInNewContext')
   wrap(vm.Script.prototype, 'runInNewContext')
-  syncBuiltinESMExports()
 }
 
 function wrap<Key extends string>(
@@ -67,7 +81,8 @@ function wrap<Key extends string>(
   whileSeeded: (result: unknown) => void = () => {},
 ): void {
   const original = holder[name]
-  holder[name] = function (this: unknown, ...args: never[]) {
+  const { length } = original
+  const wrapped = function (this: unknown, ...args: never[]) {
     if (!seedsNewContexts) return original.apply(this, args)
     const draw = smallFastCounter()
     setFlagsFromString(`--random-seed=${draw() >>> 1 || 1}`) // 0 would be no seed
@@ -79,6 +94,7 @@ function wrap<Key extends string>(
       setFlagsFromString('--random-seed=0')
     }
   }
+  holder[name] = Object.defineProperties(wrapped, { name: { value: name }, length: { value: length } })
 }
 
 /** Whether Math.random is the program's to replace: not under --frozen-intrinsics, for one. */
