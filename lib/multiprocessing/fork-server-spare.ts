@@ -1,6 +1,7 @@
 // A worker that the fork server has forked before anybody asks for it, so that a request needn't wait for a fork.
 // Android's zygote keeps such processes, too.
 import { closeSync } from 'node:fs'
+import { PosixError } from '../errors'
 import { recvFds, sendFds } from '../sockets'
 import { type Asked, fromRecord, recordSize, toRecord } from './fork-server-protocol'
 
@@ -54,13 +55,15 @@ export class Spare {
  * In the spare: blocks until there is a request. The server's end, however it comes, is the end of this wait.
  *
  * @returns undefined: there will be none
+ * @throws PosixError EMFILE: there was one, and it is lost
  */
 export function awaitAssignment(channel: number): Assignment | undefined {
   try {
     const { fds, data } = recvFds(channel, recordSize)
     return data.length === 0 ? undefined : toAssignment(fromRecord(data), fds)
-  } catch {
-    return undefined // EMFILE: what came with the request is lost, and its connection with it
+  } catch (error) {
+    if (error instanceof PosixError && error.code === 'ECONNRESET') return undefined
+    throw error // EMFILE: what came with the request is lost, and its connection with it
   } finally {
     closeSync(channel)
   }

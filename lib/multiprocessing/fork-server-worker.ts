@@ -25,8 +25,8 @@ export function originIn(server: number): Origin {
 /** Calls the function that was asked for. What fails before is told to the owner by word. */
 export async function runWorker({ connection, fds, isDaemon }: Assignment, origin: Origin): Promise<void> {
   if (isDaemon) dieWith(origin.server)
-  const request = readFrame(connection) as WorkerRequest | undefined
-  if (request === undefined) _exit(0) // the owner is gone
+  const request = readRequest(connection)
+  if (request === undefined) _exit(0)
   let call: () => unknown
   try {
     call = await prepareCall(request, fds, origin)
@@ -37,6 +37,15 @@ export async function runWorker({ connection, fds, isDaemon }: Assignment, origi
   answerAndClose(connection, { type: 'loaded' })
   // Outside of this promise: what it throws is an uncaught error, as of any program.
   setImmediate(call)
+}
+
+/** undefined: the owner is gone. */
+function readRequest(connection: number): WorkerRequest | undefined {
+  try {
+    return readFrame(connection) as WorkerRequest | undefined
+  } catch {
+    return undefined // ECONNRESET: it has gone with something unread
+  }
 }
 
 /**
