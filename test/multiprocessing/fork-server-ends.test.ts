@@ -1,7 +1,7 @@
 // Who ends with whom: workers, servers and owners.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, readdirSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -10,7 +10,7 @@ import type { ForkedWorker, ForkServer } from 'truefork/multiprocessing'
 import { waitid } from 'truefork/promises'
 import { withoutAllThreads } from '../support/fork'
 import { cleanEnv, root } from '../support/program'
-import { hasNoChild, hasNoWorker, listen, spareOf, startServer, workerModule } from './support/owner'
+import { descriptorsOf, hasNoChild, hasNoWorker, listen, spareOf, startServer, workerModule } from './support/owner'
 
 const notLinux = process.platform !== 'linux' && 'only Linux has pidfds and /proc'
 t.setTimeout(120_000)
@@ -251,7 +251,7 @@ for (const [words, end] of [
 
 t.test('two hundred workers leave nothing', { skip: notLinux }, async (t) => {
   const server = await startServer(t)
-  const count = (): number => readdirSync(`/proc/${server.pid}/fd`).length
+  const count = (): number => descriptorsOf(server).length
   await (await server.fork({ module: workerModule })).exited
   await spareOf(server)
   const [table, own] = [fdTable(), count()]

@@ -1,6 +1,6 @@
 // Fork servers of a test's own, and what their workers say.
 import { once } from 'node:events'
-import { closeSync, readFileSync } from 'node:fs'
+import { closeSync, readdirSync, readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -33,13 +33,19 @@ export function hasNoWorker(server: ForkServer): boolean {
   )
 }
 
-/** The worker that a server keeps ready, once it has no other; Linux. */
+/** The descriptors that a server has; Linux. */
+export function descriptorsOf(server: ForkServer): number[] {
+  return readdirSync(`/proc/${server.pid}/fd`).map(Number)
+}
+
+/** The worker that a server keeps ready, once it has no other, and has closed what it needed to make it; Linux. */
 export async function spareOf(server: ForkServer): Promise<number> {
-  for (;;) {
-    const children = childrenOf(server.pid).split(' ').filter(Boolean)
-    if (children.length === 1) return Number(children[0])
-    await sleep(5)
+  let children: string[] = []
+  for (let last = -1; children.length !== 1 || descriptorsOf(server).length !== last; await sleep(20)) {
+    last = descriptorsOf(server).length
+    children = childrenOf(server.pid).split(' ').filter(Boolean)
   }
+  return Number(children[0])
 }
 
 /** Of those that no wait sees, too. */
