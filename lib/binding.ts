@@ -167,6 +167,8 @@ interface Binding {
   ): [pid: Result, tid: number, failedStep: string | null]
   /** Gives up all that is on the stack, at the caller's next step, and then calls `run` from the event loop. */
   runOnly(run: () => void, letsFirstCallPass: boolean): void
+  /** Right after a MessageChannel was made: which handles of the event loop are a port's. False if it can't be told. */
+  knowMessagePorts(): boolean
   /** Returns if a listener of the program's has dealt with it. */
   throwUncaught(error: unknown): void
   /** Whether this descriptor is a pipe or socket that the event loop writes to or reads from. */

@@ -17,6 +17,7 @@ constexpr entry table[] = {
     {"whyNotAllThreads", truefork::napi::why_not_all_threads},
     {"onEmptyLoop", truefork::napi::on_empty_loop},
     {"runOnly", truefork::napi::run_only},
+    {"knowMessagePorts", truefork::napi::know_message_ports},
     {"throwUncaught", truefork::napi::throw_uncaught},
     {"exitWith", truefork::napi::exit_with},
     {"hasStream", truefork::napi::has_stream},

@@ -4,6 +4,8 @@
 import { executionAsyncResource } from 'node:async_hooks'
 import type { Session } from 'node:inspector'
 import * as timers from 'node:timers'
+import { MessageChannel } from 'node:worker_threads'
+import { binding } from '../binding'
 
 interface ListItem {
   _idleNext: ListItem | null
@@ -29,6 +31,8 @@ const wanted = [
   { of: executionAsyncResource, names: ['execution_async_resources'] },
 ] as const
 
+const hasOutstanding = 2
+
 interface NodeWork {
   /** By duration: rings of Timeouts. */
   timerListMap: Record<string, ListItem>
@@ -49,10 +53,14 @@ interface NodeWork {
 const probe = timers.setTimeout(() => {}, 0)
 timers.clearTimeout(probe)
 const Timeout = probe.constructor
+const immediateProbe = timers.setImmediate(() => {})
+timers.clearImmediate(immediateProbe)
+const Immediate = immediateProbe.constructor
 
 let work: NodeWork | undefined
 /** Where immediates that have yet to run are while the one before them runs. */
 let outstandingImmediates: ImmediateList | undefined
+let knowsPorts = false
 
 /**
  * Finds what {@link forgetParentWork} needs; before the fork, as it takes some milliseconds the first time.
@@ -61,7 +69,16 @@ let outstandingImmediates: ImmediateList | undefined
  */
 export function findParentWork(): void {
   work ??= inspect(findWork)
-  if (work.immediateInfo[2] !== 0) outstandingImmediates ??= inspect(findOutstandingImmediates)
+  if (!knowsPorts) findPorts()
+  if (work.immediateInfo[hasOutstanding] !== 0) outstandingImmediates ??= inspect(findOutstandingImmediates)
+}
+
+/** Only by one of them can native/fork/silence.cc tell which handles of the event loop are a MessagePort's. */
+function findPorts(): void {
+  const { port1 } = new MessageChannel()
+  knowsPorts = binding.knowMessagePorts()
+  port1.close()
+  if (!knowsPorts) throw unavailable('the event loop, which has other ports here than are known')
 }
 
 /** In the child: nothing of it will be done. True if it is Node's timers that are running. */
@@ -92,11 +109,7 @@ function forgetRejections({ processPromiseRejections }: NodeWork): void {
 }
 
 function forgetTimers({ timerListMap, timerListQueue, execution_async_resources }: NodeWork): void {
-  const all = Object.values(timerListMap).flatMap((list) => {
-    const items: ListItem[] = []
-    for (let item = list._idlePrev; item !== list && item !== null; item = item._idlePrev) items.push(item)
-    return items
-  })
+  const all = Object.values(timerListMap).flatMap((list) => itemsOf(list._idlePrev, list, '_idlePrev'))
   const running = execution_async_resources.filter((resource) => resource instanceof Timeout)
   for (const timer of [...all, ...running]) timers.clearTimeout(timer as NodeJS.Timeout)
   // Rings that are left empty would let ticks and microtasks run between them.
@@ -104,13 +117,27 @@ function forgetTimers({ timerListMap, timerListQueue, execution_async_resources 
   for (const duration of Object.keys(timerListMap)) delete timerListMap[duration]
 }
 
-function forgetImmediates({ immediateQueue, immediateInfo }: NodeWork): void {
+function forgetImmediates({ immediateQueue, immediateInfo, execution_async_resources }: NodeWork): void {
+  // While the first of them runs, it alone knows the others.
+  const heads = execution_async_resources.filter((resource) => resource instanceof Immediate) as ListItem[]
   for (const list of [immediateQueue, outstandingImmediates]) {
+    if (list?.head) heads.push(list.head)
     if (list !== undefined) list.head = list.tail = null
   }
-  immediateInfo.fill(0)
+  // Those that the target cleared otherwise Node would miss in its count, and end before it has run the target's own.
+  for (const immediate of heads.flatMap((head) => itemsOf(head, null, '_idleNext'))) {
+    timers.clearImmediate(immediate as NodeJS.Immediate)
+  }
+  // Not the numbers before it: they also count native immediates, which are still to come.
+  immediateInfo[hasOutstanding] = 0
   // Node hears only from the last of them that the event loop needn't go on.
   timers.clearImmediate(timers.setImmediate(() => {}))
+}
+
+function itemsOf(first: ListItem | null, end: ListItem | null, next: keyof ListItem): unknown[] {
+  const items: ListItem[] = []
+  for (let item = first; item !== end && item !== null; item = item[next]) items.push(item)
+  return items
 }
 
 function runsTimers(): boolean {
@@ -120,6 +147,11 @@ function runsTimers(): boolean {
   const stack = new Error().stack as string
   Object.assign(Error, { prepareStackTrace, stackTraceLimit })
   return /processTimers \(node:internal\/timers:/.test(stack)
+}
+
+function unavailable(means: string, cause?: unknown): Error {
+  const message = `the start method 'fork' finds what this process is at by ${means}: use 'spawn'`
+  return Object.assign(new Error(message, { cause }), { code: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' })
 }
 
 /** Asks the inspector: `Domain.method`, its parameters. */
@@ -149,9 +181,7 @@ function inspect<Found>(find: (ask: Ask) => Found): Found {
       return outcome
     })
   } catch (cause) {
-    const message =
-      "the start method 'fork' finds what this process is at by node:inspector, which doesn't answer here as it is known to: use 'spawn'"
-    throw Object.assign(new Error(message, { cause }), { code: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' })
+    throw unavailable("node:inspector, which doesn't answer here as it is known to", cause)
   } finally {
     session?.disconnect()
   }

@@ -102,6 +102,14 @@ void silence_udp(uv_udp_t* udp, const walk& state) noexcept {
   udp->send_queue_count = 0;
 }
 
+// What calls a MessagePort's listeners. Others are how threads reach the event loop, and stay.
+uv_async_cb message_port_callback = nullptr;
+
+// A port that couldn't tell of a message goes on with the next one, at each round of the event loop.
+void silence_async(uv_async_t* async) noexcept {
+  if (async->async_cb == message_port_callback) async->async_cb = [](uv_async_t* /*async*/) {};
+}
+
 void silence_handle(uv_handle_t* handle, const walk& state) noexcept {
   switch (handle->type) {
     case UV_TCP:
@@ -128,6 +136,7 @@ void silence_handle(uv_handle_t* handle, const walk& state) noexcept {
       unlink(reinterpret_cast<uv_process_t*>(handle)->queue);
       break;
     case UV_ASYNC:
+      silence_async(reinterpret_cast<uv_async_t*>(handle));
       break;
     default:
       return;
@@ -152,6 +161,26 @@ void silence(uv_loop_t* loop) {
   };
   uv_walk(loop, visit, &state);
   if (state.quiet_fd >= 0) close(state.quiet_fd);
+}
+
+bool know_message_ports(uv_loop_t* loop) noexcept {
+  struct latest {
+    uv_handle_t* handle;
+    uv_handle_t* before;
+  } latest{nullptr, nullptr};
+  // libuv has them in the order of their making.
+  const auto visit = [](uv_handle_t* handle, void* argument) {
+    auto& latest = *static_cast<struct latest*>(argument);
+    latest = {handle, latest.handle};
+  };
+  uv_walk(loop, visit, &latest);
+  for (const uv_handle_t* handle : {latest.handle, latest.before}) {
+    if (handle == nullptr || handle->type != UV_ASYNC) return false;
+  }
+  const uv_async_cb callback = reinterpret_cast<uv_async_t*>(latest.handle)->async_cb;
+  if (callback == nullptr || callback != reinterpret_cast<uv_async_t*>(latest.before)->async_cb) return false;
+  message_port_callback = callback;
+  return true;
 }
 
 void pause_timers(uv_loop_t* loop) noexcept {

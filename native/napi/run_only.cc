@@ -129,6 +129,11 @@ Napi::Value run_only(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// () -> whether it is known from now on which handles are a MessagePort's; just made were a MessageChannel's two
+Napi::Value know_message_ports(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), fork::know_message_ports(event_loop(info.Env())));
+}
+
 // (error): as if nobody had caught it
 Napi::Value throw_uncaught(const Napi::CallbackInfo& info) {
   napi_fatal_exception(info.Env(), info[0]);

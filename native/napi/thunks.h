@@ -17,7 +17,7 @@ thunk threads, lock_waits, unrebuilt_descriptors, pending_writes, memory_left_ou
 thunk exec, fexecve, posix_spawn, begin_spawn, abort_spawn, wait4, waitid, on_exits, watch_exit, unwatch_exit;
 thunk keep_child, reap_kept;
 // run_only.cc
-thunk run_only, throw_uncaught, exit_with, has_stream;
+thunk run_only, know_message_ports, throw_uncaught, exit_with, has_stream;
 // status.cc
 thunk wifexited, wexitstatus, wifsignaled, wtermsig, wcoredump, wifstopped, wstopsig, wifcontinued;
 // ids.cc, signals.cc

@@ -21,6 +21,7 @@ import {
 } from 'node:fs'
 import { readFile as readFilePromise, stat as statPromise } from 'node:fs/promises'
 import { createServer, get } from 'node:http'
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, connect, createServer as createNetServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -49,6 +50,8 @@ interface Work {
 }
 
 let isOver = false
+/** What a child has as well, and may clear, though it is its parent's. */
+const immediates: NodeJS.Immediate[] = []
 
 async function begin(onRequest: (end: () => void) => void): Promise<Work> {
   const events = ['exit', 'beforeExit', 'uncaughtException', 'unhandledRejection', 'rejectionHandled', 'warning']
@@ -94,10 +97,16 @@ async function begin(onRequest: (end: () => void) => void): Promise<Work> {
   const { port1, port2 } = new MessageChannel()
   port1.on('message', noting('message of a port'))
 
+  const http2Server = createHttp2Server().listen(0, '127.0.0.1')
+  await once(http2Server, 'listening')
+  const session = connectHttp2(`http://127.0.0.1:${portOf(http2Server)}`)
+  await once(session, 'connect')
+
   const kick = () => {
+    session.ping(noting('ping')) // an immediate of Node's own, which JavaScript doesn't see but in its count
     client.write('x'.repeat(1000))
     cat.stdin.write('meow\n')
-    port2.postMessage(1)
+    for (let each = 0; each < 10; ++each) port2.postMessage(each)
     udp.send('datagram', udp.address().port, '127.0.0.1')
     writeFile(touched, String(Math.random()), noting('writeFile'))
     readFile(__filename, noting('readFile'))
@@ -105,7 +114,7 @@ async function begin(onRequest: (end: () => void) => void): Promise<Work> {
     for (const delay of [0, 1, 40]) setTimeout(noting(`timeout ${delay}`), delay)
     process.nextTick(noting('tick'))
     queueMicrotask(noting('microtask'))
-    setImmediate(noting('immediate'))
+    immediates.push(setImmediate(noting('immediate')))
     Promise.reject(new Error('caught')).catch(noting('catch'))
     const late = Promise.reject(new Error('late'))
     setTimeout(() => late.catch(noting('late catch')), 60)
@@ -118,6 +127,7 @@ async function begin(onRequest: (end: () => void) => void): Promise<Work> {
 /** All that a child can do with an event loop of its own. */
 async function target(): Promise<void> {
   await sleep(30)
+  for (const immediate of immediates) clearImmediate(immediate)
   await new Promise((resolve) => setImmediate(resolve))
   const { length } = await readFilePromise(__filename)
   const server = createServer((_, response) => response.end('served')).listen(0, '127.0.0.1')
@@ -168,6 +178,8 @@ const places: Readonly<Record<string, (start: () => void, work: Work) => unknown
     }, 5)
   },
   'an immediate': (start) => [noting('first'), start, noting('third')].map((each) => setImmediate(each)),
+  'the first of several immediates': (start) =>
+    immediates.push(...[start, noting('second'), noting('third')].map((each) => setImmediate(each))),
   'a tick of an immediate': (start) => setImmediate(() => process.nextTick(start)),
   'a tick': (start) => [start, noting('next tick')].map((each) => process.nextTick(each)),
   'a microtask': (start) => [start, noting('next microtask')].map((each) => queueMicrotask(each)),
