@@ -29,6 +29,21 @@ class __attribute__((visibility("default"))) Isolate {
   void RemoveMicrotasksCompletedCallback(callback_with_data, void* data);
 };
 
+class __attribute__((visibility("default"))) TryCatch {
+ public:
+  explicit TryCatch(Isolate*);
+  TryCatch(const TryCatch&) = delete;
+  TryCatch& operator=(const TryCatch&) = delete;
+  ~TryCatch();
+
+  bool is_within_another() const { return next_ != nullptr; }
+
+ private:
+  void* isolate_;
+  TryCatch* next_;
+  void* others_[8];  // more than any release has
+};
+
 }  // namespace v8
 
 namespace truefork::napi {
@@ -42,7 +57,13 @@ bool lets_next_pass = false;
 // they were about, such as the next of several answers of the thread pool.
 void terminate(v8::Isolate* isolate) { isolate->TerminateExecution(); }
 
-void terminate_with_data(v8::Isolate* isolate, void* /*data*/) { isolate->TerminateExecution(); }
+// V8 up to Node 20 goes on failing whatever is asked of it once microtasks were terminated that Node ran by themselves,
+// outside of a call, and Node aborts where it counts on V8, as at the end of a Worker. Within a TryCatch, though, what
+// was terminated must be seen as such, or Node would take it for an uncaught error; there V8 forgets it by itself.
+void terminate_after_microtasks(v8::Isolate* isolate, void* /*data*/) {
+  if (!v8::TryCatch(isolate).is_within_another()) isolate->CancelTerminateExecution();
+  isolate->TerminateExecution();
+}
 
 void terminate_unless_let_pass(v8::Isolate* isolate) {
   if (lets_next_pass) {
@@ -56,12 +77,12 @@ void terminate_unless_let_pass(v8::Isolate* isolate) {
 void close_gate(v8::Isolate* isolate) {
   isolate->AddBeforeCallEnteredCallback(terminate_unless_let_pass);
   isolate->AddCallCompletedCallback(terminate);
-  isolate->AddMicrotasksCompletedCallback(terminate_with_data, nullptr);
+  isolate->AddMicrotasksCompletedCallback(terminate_after_microtasks, nullptr);
   isolate->TerminateExecution();
 }
 
 void open_gate(v8::Isolate* isolate) {
-  isolate->RemoveMicrotasksCompletedCallback(terminate_with_data, nullptr);
+  isolate->RemoveMicrotasksCompletedCallback(terminate_after_microtasks, nullptr);
   isolate->RemoveCallCompletedCallback(terminate);
   isolate->RemoveBeforeCallEnteredCallback(terminate_unless_let_pass);
   // V8 drops its whole queue of microtasks when one of them is terminated.

@@ -69,3 +69,33 @@ for (const [place, before] of Object.entries(modules)) {
     t.same(lines.filter((line) => line.startsWith('parent')).sort(), ofParent.sort())
   })
 }
+
+t.test('a child whose copies of Workers come to their end starts a Process as any other', { skip }, async (t) => {
+  const source = `
+    const { once } = require('node:events')
+    const { stat } = require('node:fs')
+    const { Worker } = require('node:worker_threads')
+    const { Process } = require('truefork/multiprocessing')
+    const startAndJoin = async (target) => {
+      const child = new Process({ target })
+      child.start()
+      await child.join()
+      return child.exitCode
+    }
+    async function main() {
+      for (let each = 0; each < 3; ++each) await once(new Worker('setInterval(() => {}, 1000)', { eval: true }), 'online')
+      const codes = []
+      for (let each = 0; each < 10; ++each) {
+        codes.push(await startAndJoin(async () => {
+          await new Promise((resolve) => stat('/', resolve))
+          process.exitCode = await startAndJoin(() => process.exit(7))
+        }))
+      }
+      console.log(JSON.stringify(codes))
+      process.exit()
+    }
+    main()
+  `
+  const { stdout, stderr } = await runProgram(source)
+  t.same(JSON.parse(stdout), new Array(10).fill(7), stderr)
+})
