@@ -48,6 +48,23 @@ t.test('the callbacks of requests that were under way run once in parent and chi
   t.same(lines, ['child 20', 'parent 20'])
 })
 
+t.test('names that wait to be looked up are looked up before the fork, not in the child', { skip }, async (t) => {
+  const lines = await linesOf(`
+    let done = 0
+    const count = 500
+    for (let i = 0; i < count; i++) require('node:dns').lookup('localhost', () => { done++ })
+    const pid = fork(caller) // it has no threads that could
+    const check = () => {
+      if (done < count) return void setTimeout(check, 1)
+      if (pid !== 0) waitpid(pid)
+      console.log(pid === 0 ? 'child' : 'parent', done)
+      if (pid === 0) _exit(0)
+    }
+    check()
+  `)
+  t.same(lines, ['child 500', 'parent 500'])
+})
+
 // A pool thread waits for what never comes.
 const blockedPool = `
   require('node:child_process').execFileSync('mkfifo', [process.argv[1]])
