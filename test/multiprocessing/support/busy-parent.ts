@@ -3,7 +3,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import { exec, execFile, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
-import { lookup } from 'node:dns'
 import { EventEmitter, once } from 'node:events'
 import {
   createReadStream,
@@ -112,7 +111,6 @@ async function begin(onRequest: (end: () => void) => void): Promise<Work> {
     writeFile(touched, String(Math.random()), noting('writeFile'))
     readFile(__filename, noting('readFile'))
     void statPromise(folder).then(noting('promise of stat'))
-    for (let each = 0; each < 200; ++each) lookup('localhost', noting('lookup'))
     for (const delay of [0, 1, 40]) setTimeout(noting(`timeout ${delay}`), delay)
     process.nextTick(noting('tick'))
     queueMicrotask(noting('microtask'))
