@@ -21,6 +21,7 @@ class __attribute__((visibility("default"))) Isolate {
   void TerminateExecution();
   void CancelTerminateExecution();
   void PerformMicrotaskCheckpoint();
+  bool HasPendingBackgroundTasks();
   void AddBeforeCallEnteredCallback(callback);
   void RemoveBeforeCallEnteredCallback(callback);
   void AddCallCompletedCallback(callback);
@@ -95,6 +96,8 @@ class only_function {
  public:
   only_function(Napi::Env env, const Napi::Function& function)
       : isolate_(v8::Isolate::GetCurrent()), function_(Napi::Persistent(function)), context_(env, "truefork") {
+    uv_update_time(event_loop(env));
+    begin_ = uv_now(event_loop(env));
     uv_idle_init(event_loop(env), &idle_);
     idle_.data = this;
     uv_idle_start(&idle_, [](uv_idle_t* idle) { static_cast<only_function*>(idle->data)->come_round(); });
@@ -107,11 +110,14 @@ class only_function {
   }
 
  private:
-  // Once all round, so that what was already on its way when the parent forked comes while the gate is closed.
+  // Once all round, so that what was already on its way when the parent forked comes while the gate is closed. V8's
+  // threads may have some of it, too: WebAssembly that they compile. What is compiled as it is read is never at an end.
   void come_round() {
     fork::pause_timers(idle_.loop);
     terminate(isolate_);
-    if (++rounds_ < 2) return;
+    constexpr uint64_t compilation_milliseconds = 1000;
+    if (isolate_->HasPendingBackgroundTasks() && uv_now(idle_.loop) - begin_ < compilation_milliseconds) rounds_ = 0;
+    if (++rounds_ < 3) return;  // what is told at its end may come a round later
     close();
     const Napi::Env env = function_.Env();
     const Napi::HandleScope scope(env);
@@ -137,6 +143,7 @@ class only_function {
   uv_idle_t idle_{};
   uv_check_t check_{};
   int rounds_ = 0;
+  uint64_t begin_ = 0;
 };
 
 int exit_status = 0;

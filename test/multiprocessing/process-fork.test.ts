@@ -99,3 +99,35 @@ t.test('a child whose copies of Workers come to their end starts a Process as an
   const { stdout, stderr } = await runProgram(source)
   t.same(JSON.parse(stdout), new Array(10).fill(7), stderr)
 })
+
+t.test(
+  "WebAssembly that V8's threads compile at the start comes to its end in the parent alone",
+  { skip },
+  async (t) => {
+    const source = `
+    const { writeSync } = require('node:fs')
+    const { Process } = require('truefork/multiprocessing')
+    const leb = (number) => (number < 128 ? [number] : [(number & 127) | 128, ...leb(number >>> 7)])
+    const section = (id, bytes) => [id, ...leb(bytes.length), ...bytes]
+    const count = 20_000
+    const functions = [...leb(count), ...new Array(count).fill(0)]
+    const code = [...leb(count), ...new Array(count).fill([5, 0, 65, 0, 26, 11]).flat()] // each: i32.const 0, drop
+    const header = [0, 97, 115, 109, 1, 0, 0, 0]
+    const module = new Uint8Array([...header, ...section(1, [1, 96, 0, 0]), ...section(3, functions), ...section(10, code)])
+    async function main() {
+      for (let each = 0; each < 5; ++each) {
+        const compiled = WebAssembly.compile(module).then(() => writeSync(1, process.pid + ' compiled\\n'))
+        const child = new Process({ target: () => new Promise((resolve) => setTimeout(resolve, 100)) })
+        child.start()
+        await compiled
+        await child.join()
+      }
+      console.log(process.pid)
+    }
+    main()
+  `
+    const { stdout, stderr } = await runProgram(source)
+    const lines = stdout.trimEnd().split('\n')
+    t.same(lines, [...new Array(5).fill(`${lines.at(-1)} compiled`), lines.at(-1)], stderr)
+  },
+)
