@@ -98,10 +98,22 @@ function leaveConnections(): void {
     const { globalAgent } = require(name) as { globalAgent: Agent }
     Object.assign(globalAgent, { sockets: {}, freeSockets: {}, requests: {}, totalSocketCount: 0 })
   }
-  const key = Symbol.for('undici.globalDispatcher.1')
   const holder = globalThis as unknown as Record<symbol, object | undefined>
-  const dispatcher = holder[key]
-  if (dispatcher !== undefined) holder[key] = new (dispatcher.constructor as new () => object)()
+  const [older, newer] = [1, 2].map((version) => Symbol.for(`undici.globalDispatcher.${version}`)) as [symbol, symbol]
+  // Since Node 26 the older one refers to the newer.
+  const agent = anew(holder[newer])
+  if (agent !== undefined) holder[newer] = agent
+  const dispatcher = anew(holder[older], agent)
+  if (dispatcher !== undefined) holder[older] = dispatcher
+}
+
+/** Another of the same class, if it can be made: what throws here would run the parent's catch. */
+function anew(dispatcher: object | undefined, ...args: unknown[]): object | undefined {
+  try {
+    return dispatcher && Reflect.construct(dispatcher.constructor, args)
+  } catch {
+    return undefined // a program's own, which needs to be told more
+  }
 }
 
 /** The parent's stream goes, too. */
