@@ -100,10 +100,11 @@ function leaveConnections(): void {
   }
   const holder = globalThis as unknown as Record<symbol, object | undefined>
   const [older, newer] = [1, 2].map((version) => Symbol.for(`undici.globalDispatcher.${version}`)) as [symbol, symbol]
-  // Since Node 26 the older one refers to the newer.
   const agent = anew(holder[newer])
   if (agent !== undefined) holder[newer] = agent
-  const dispatcher = anew(holder[older], agent)
+  // Since Node 26 the older one is made of the newer; one of the same class would take it for its options.
+  const isMadeOf = agent !== undefined && holder[older]?.constructor !== agent.constructor
+  const dispatcher = anew(holder[older], ...(isMadeOf ? [agent] : []))
   if (dispatcher !== undefined) holder[older] = dispatcher
 }
 

@@ -100,6 +100,32 @@ t.test('a child whose copies of Workers come to their end starts a Process as an
   t.same(JSON.parse(stdout), new Array(10).fill(7), stderr)
 })
 
+t.test('a child fetches by itself after its parent has fetched', { skip }, async (t) => {
+  const source = `
+    const { once } = require('node:events')
+    const { createServer } = require('node:http')
+    const { Process } = require('truefork/multiprocessing')
+    const fetchOwn = async (words) => {
+      const server = createServer((request, response) => response.end(words)).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      console.log(await (await fetch('http://127.0.0.1:' + server.address().port)).text())
+      server.close()
+      server.closeAllConnections()
+    }
+    async function main() {
+      await fetchOwn('by the parent')
+      const child = new Process({ target: () => fetchOwn('by the child') })
+      child.start()
+      await child.join()
+      await fetchOwn('by the parent again')
+      console.log(child.exitCode)
+    }
+    main()
+  `
+  const { stdout, stderr } = await runProgram(source)
+  t.equal(stdout, 'by the parent\nby the child\nby the parent again\n0\n', stderr)
+})
+
 t.test(
   "WebAssembly that V8's threads compile at the start comes to its end in the parent alone",
   { skip },
