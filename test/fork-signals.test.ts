@@ -61,6 +61,21 @@ t.test("a signal that the parent has yet to handle is the parent's alone", async
   t.same(lines, [0, 'parent']) // fork.signals-16
 })
 
+t.test('a child that listens for such a signal no more comes to its end', async (t) => {
+  const lines = await linesOf(
+    `
+    const handle = () => {}
+    process.on('SIGUSR2', handle)
+    process.kill(process.pid, 'SIGUSR2')
+    const pid = fork({ threads: 'caller' })
+    process.off('SIGUSR2', handle)
+    if (pid !== 0) console.log(ending(pid))
+  `,
+    singleThreaded,
+  )
+  t.same(lines, [0])
+})
+
 t.test('a child signals itself by its thread id', async (t) => {
   const lines = await linesOf(`
     const { gettid, kill } = require('truefork')

@@ -41,9 +41,23 @@ class filled_stdio {
   bool filled_[STDERR_FILENO + 1]{};
 };
 
+// Signals of the parent's that were under way in a pipe, which libuv has made anew. A handle that is closed waits for
+// them, and would wait for ever, in a loop that never comes to rest; uv__finish_close of libuv 1.46.
+void forget_signals(uv_loop_t* loop) noexcept {
+  const auto forget = [](uv_handle_t* handle, void* /*argument*/) {
+    if (handle->type != UV_SIGNAL) return;
+    auto* const signal = reinterpret_cast<uv_signal_t*>(handle);
+    signal->dispatched_signals = signal->caught_signals;
+  };
+  uv_walk(loop, forget, nullptr);
+}
+
 // A child without an event loop is no Node: it says why and ends.
 void remake_event_loop(uv_loop_t* loop) noexcept {
-  if (uv_loop_fork(loop) == 0) return;
+  if (uv_loop_fork(loop) == 0) {
+    forget_signals(loop);
+    return;
+  }
   constexpr char message[] = "truefork: the child's event loop can't be made again (uv_loop_fork)\n";
   const ssize_t ignored = write(STDERR_FILENO, message, sizeof message - 1);
   static_cast<void>(ignored);

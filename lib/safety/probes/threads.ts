@@ -1,9 +1,10 @@
 // Hazards of what other threads are there for, or are at.
 import { isMainThread } from 'node:worker_threads'
 import { binding } from '../../binding'
+import { sleepSync } from '../../sleep-sync'
 import { inspectorUrl } from '../inspector'
 import { counted, type Finding, listed, type Situation } from '../situation'
-import { named, type ThreadInfo } from '../threads'
+import { type KnownThread, knownThreads, named, type ThreadInfo } from '../threads'
 
 export function inWorker(): string | undefined {
   return isMainThread ? undefined : 'this is a Worker, and the main thread would be missing in the child'
@@ -56,7 +57,7 @@ export function openInspector({ kept }: Situation): string | undefined {
 }
 
 export function unstoppableThread({ threads }: Situation): Finding | undefined {
-  const found = threads.filter(({ stoppable }) => !stoppable)
+  const found = stillUnstoppable(threads.filter(({ stoppable }) => !stoppable))
   const [first] = found
   return (
     first && {
@@ -64,6 +65,17 @@ export function unstoppableThread({ threads }: Situation): Finding | undefined {
       tid: first.tid,
     }
   )
+}
+
+/** One that returns from the stop of a fork that has failed blocks all signals for a moment. */
+function stillUnstoppable(found: readonly KnownThread[]): readonly KnownThread[] {
+  let left = found
+  for (let pause = 1; left.length > 0 && pause <= 32; pause *= 2) {
+    sleepSync(pause)
+    const now = knownThreads()
+    left = left.filter(({ tid }) => now.some((thread) => thread.tid === tid && !thread.stoppable))
+  }
+  return left
 }
 
 export function foreignThreads({ kept, threads }: Situation): Finding | undefined {
